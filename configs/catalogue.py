@@ -1,0 +1,239 @@
+"""Reads every configuration file once, checks it wholly, and reports all faults together.
+
+An installation's own folder (`ROCI_CONFIG`) is laid over the shipped one file by file: a file of
+the same relative path is merged key by key, site over shipped, so that an upgrade never meets a
+site's edits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from configs.errors import ConfigurationError
+from configs.models import (
+    Assessment,
+    CodeWords,
+    Marts,
+    Network,
+    Profile,
+    Source,
+    Suite,
+    Table,
+    Vocabulary,
+)
+from configs.references import allowed_codes, known_vocabularies, reference_faults
+
+__all__ = ["Catalogue", "allowed_codes", "digest", "known_vocabularies", "load_catalogue", "merge"]
+
+SHIPPED = Path(__file__).parent
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The whole configuration, checked."""
+
+    tables: dict[str, Table]
+    vocabularies: dict[str, Vocabulary]
+    assessments: dict[str, Assessment]
+    sources: dict[str, Source]
+    suites: dict[str, Suite]
+    marts: Marts
+    network: Network
+    profile: Profile
+    codes: dict[str, CodeWords]
+
+    def source(self, name: str) -> Source:
+        """Return the source of that name.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        if name not in self.sources:
+            raise ConfigurationError(
+                "UNKNOWN_SOURCE",
+                where=f"source {name}",
+                found="no YAML of that name in configs/sources or in ROCI_CONFIG/sources",
+                expected="one of " + ", ".join(sorted(self.sources)),
+                remedy="check the spelling, or add the source (README, Adding a source)",
+            )
+        return self.sources[name]
+
+    @cached_property
+    def vocabulary_hash(self) -> str:
+        """Return a digest of every vocabulary and assessment: what codes and scores mean."""
+        return digest([self.vocabularies, self.assessments, self.tables])
+
+    def source_hash(self, name: str) -> str:
+        """Return a digest of one source's configuration."""
+        return digest(self.sources[name])
+
+    @cached_property
+    def marts_hash(self) -> str:
+        """Return a digest of what decides the marts beside the rows: marts, network, levels."""
+        return digest([self.marts, self.network, self.assessments])
+
+
+def digest(content: Any) -> str:
+    """Return the SHA-256 of models and containers of models, independent of key order."""
+    return hashlib.sha256(
+        json.dumps(_plain(content), sort_keys=True, default=str).encode()
+    ).hexdigest()
+
+
+def _plain(content: Any) -> Any:
+    if isinstance(content, BaseModel):
+        return content.model_dump(mode="json")
+    if isinstance(content, dict):
+        return {key: _plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(value) for value in content]
+    return content
+
+
+def load_catalogue(site: Path | None = None, shipped: Path = SHIPPED) -> Catalogue:
+    """Read, merge and check all configuration.
+
+    Args:
+        site: the installation's own folder (`ROCI_CONFIG`), laid over the shipped one.
+        shipped: the folder that holds the shipped configuration.
+
+    Raises:
+        ConfigurationError: `site` is not a folder, or any file is at fault; all faults are listed.
+    """
+    if site is not None and not site.is_dir():
+        raise ConfigurationError(
+            "NO_SITE_CONFIGURATION",
+            where=f"ROCI_CONFIG={site}",
+            found="no such folder",
+            expected="a folder with YAML files laid out as in configs/",
+            remedy="create the folder or unset ROCI_CONFIG",
+        )
+    return _Reader(site, shipped).read()
+
+
+class _Reader:
+    """Collects faults while it reads, so that a person mends them all in one go."""
+
+    def __init__(self, site: Path | None, shipped: Path) -> None:
+        self.roots = [root for root in (shipped, site) if root is not None]
+        self.faults: list[str] = []
+
+    def read(self) -> Catalogue:
+        catalogue = Catalogue(
+            tables=self._entries("fields.yml", Table),
+            codes=self._entries("codes.yml", CodeWords),
+            vocabularies=self._folder("vocabulary", Vocabulary),
+            assessments=self._folder("assessments", Assessment),
+            sources=dict(self._sources()),
+            suites=self._folder("suites", Suite),
+            marts=self._one("marts.yml", Marts),
+            network=self._one("network.yml", Network),
+            profile=self._one("profiles/default.yml", Profile),
+        )
+        if not self.faults:
+            self.faults.extend(reference_faults(catalogue))
+        if self.faults:
+            raise ConfigurationError(
+                "BAD_CONFIGURATION",
+                where=", ".join(str(root) for root in self.roots),
+                found=f"{len(self.faults)} fault(s)\n    " + "\n    ".join(self.faults[:20]),
+                expected="every file of the shape that configs/models.py states",
+                remedy="mend the files named above, then run `roci check`",
+            )
+        return catalogue
+
+    def _entries(self, path: str, model: type[ModelT]) -> dict[str, ModelT]:
+        """Return a file whose keys are names and whose values are models."""
+        content = self._merged(path)
+        models = {name: self._model(model, body, f"{path}: {name}")
+                  for name, body in content.items()}
+        return {name: item for name, item in models.items() if item is not None}
+
+    def _sources(self) -> Iterator[tuple[str, Source]]:
+        for name, source in self._folder("sources", Source).items():
+            layouts = [
+                layout.model_copy(update={"header": self._header(layout.header, name)})
+                if isinstance(layout.header, str) else layout
+                for layout in source.layouts
+            ]
+            yield name, source.model_copy(update={"layouts": layouts})
+
+    def _header(self, file_name: str, source: str) -> list[str]:
+        for root in reversed(self.roots):
+            path = root / "sources" / "headers" / file_name
+            if path.is_file():
+                return path.read_text(encoding="utf-8").splitlines()
+        self.faults.append(f"sources/{source}.yml: header file sources/headers/{file_name} missing")
+        return []
+
+    def _folder(self, folder: str, model: type[ModelT]) -> dict[str, ModelT]:
+        names = {path.name for root in self.roots for path in (root / folder).glob("*.yml")}
+        found: dict[str, ModelT] = {}
+        for name in sorted(names):
+            item = self._model(model, self._merged(f"{folder}/{name}"), f"{folder}/{name}")
+            if item is None:
+                continue
+            if item.name != name.removesuffix(".yml"):  # type: ignore[attr-defined]
+                self.faults.append(f"{folder}/{name}: name must be {name.removesuffix('.yml')}")
+            found[item.name] = item  # type: ignore[attr-defined]
+        return found
+
+    def _one(self, path: str, model: type[ModelT]) -> ModelT:
+        item = self._model(model, self._merged(path), path)
+        return item if item is not None else model.model_construct()
+
+    def _model(self, model: type[ModelT], content: Any, where: str) -> ModelT | None:
+        try:
+            return model.model_validate(content)
+        except ValidationError as error:
+            for fault in error.errors():
+                key = ".".join(str(part) for part in fault["loc"]) or "(file)"
+                self.faults.append(f"{where}: {key}: {fault['msg']}")
+            return None
+
+    def _merged(self, path: str) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        for root in self.roots:
+            merged = merge(merged, self._yaml(root / path))
+        return merged
+
+    def _yaml(self, path: Path) -> dict[str, Any]:
+        if not path.is_file():
+            return {}
+        try:
+            content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            self.faults.append(f"{path}: not YAML: {str(error).splitlines()[0]}")
+            return {}
+        if content is None:
+            return {}
+        if not isinstance(content, dict):
+            self.faults.append(f"{path}: found {type(content).__name__}, expected keys and values")
+            return {}
+        return content
+
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return `above` laid over `below`; nested keys merge, everything else is replaced.
+
+    >>> merge({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}})
+    {'a': {'b': 3, 'c': 2}}
+    """
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged

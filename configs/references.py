@@ -1,0 +1,206 @@
+"""What no configuration file can know by itself: that the names it uses are defined in others."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from configs.models import Assessment, Layout, ScoreRange, Source, Table, as_list
+
+if TYPE_CHECKING:
+    from configs.catalogue import Catalogue
+
+ASSESSMENT = "assessment"
+
+
+def known_vocabularies(catalogue: Catalogue) -> set[str]:
+    """Return the names of all vocabularies; `assessment` is made of the assessment files."""
+    return {*catalogue.vocabularies, ASSESSMENT}
+
+
+def allowed_codes(catalogue: Catalogue, vocabulary: str) -> list[str]:
+    """Return the codes of a vocabulary in the order they are written."""
+    if vocabulary == ASSESSMENT:
+        return sorted(catalogue.assessments)
+    return list(catalogue.vocabularies[vocabulary].codes)
+
+
+def reference_faults(catalogue: Catalogue) -> Iterator[str]:
+    """Yield every fault between the files, each with its file and key."""
+    for name, table in catalogue.tables.items():
+        yield from _table_faults(name, table, catalogue)
+    yield from _vocabulary_faults(catalogue)
+    for assessment in catalogue.assessments.values():
+        for fault in _assessment_faults(assessment, catalogue):
+            yield f"assessments/{assessment.name}.yml: {fault}"
+    for source in catalogue.sources.values():
+        for fault in _source_faults(source, catalogue):
+            yield f"sources/{source.name}.yml: {fault}"
+    for school in catalogue.network.partner_schools:
+        if school.count("/") != 1:
+            yield f"network.yml: partner_schools: {school} is not district_id/school_id"
+
+
+def _vocabulary_faults(catalogue: Catalogue) -> Iterator[str]:
+    for vocabulary in catalogue.vocabularies.values():
+        for spelling, code in vocabulary.spellings.items():
+            if code not in vocabulary.codes:
+                yield f"vocabulary/{vocabulary.name}.yml: spellings.{spelling}: no code {code}"
+
+
+def _table_faults(name: str, table: Table, catalogue: Catalogue) -> Iterator[str]:
+    for field_name, field in table.fields.items():
+        if field.vocabulary and field.vocabulary not in known_vocabularies(catalogue):
+            yield f"fields.yml: {name}.{field_name}: no vocabulary {field.vocabulary}"
+    for field_name in table.grain:
+        if field_name not in table.fields:
+            yield f"fields.yml: {name}.grain: no field {field_name}"
+
+
+# --- assessments ------------------------------------------------------------------------------
+
+
+def _assessment_faults(assessment: Assessment, catalogue: Catalogue) -> Iterator[str]:
+    yield from _unknown_codes("subjects", assessment.subjects, "subject", catalogue)
+    grades = [score_range.grade for score_range in assessment.score_ranges]
+    yield from _unknown_codes("score_ranges", grades, "grade", catalogue)
+    for one in assessment.score_ranges:
+        if one.subject not in assessment.subjects:
+            yield f"score_ranges: {one.subject} is not among subjects"
+        if not _ascends(one):
+            yield f"score_ranges: {_era(one)}: lowest, cuts and highest must ascend"
+    for one, other in itertools.combinations(assessment.score_ranges, 2):
+        same = (one.subject, one.grade) == (other.subject, other.grade)
+        if same and _starts(one) <= _ends(other) and _starts(other) <= _ends(one):
+            yield f"score_ranges: {_era(one)} and {_era(other)} overlap"
+
+
+def _ascends(one: ScoreRange) -> bool:
+    """Return whether each level has scores: the lowest is in the first, the highest in the last."""
+    ladder = [one.lowest, *one.cuts]
+    return all(a < b for a, b in itertools.pairwise(ladder)) and ladder[-1] <= one.highest
+
+
+def _era(one: ScoreRange) -> str:
+    return f"{one.subject} grade {one.grade} years {one.from_year or ''}..{one.to_year or ''}"
+
+
+def _starts(one: ScoreRange) -> int:
+    return one.from_year if one.from_year is not None else 0
+
+
+def _ends(one: ScoreRange) -> int:
+    return one.to_year if one.to_year is not None else 9999
+
+
+def _unknown_codes(
+    where: str, codes: list[str], vocabulary: str, catalogue: Catalogue
+) -> Iterator[str]:
+    if vocabulary in known_vocabularies(catalogue):
+        unknown = sorted(set(codes) - set(allowed_codes(catalogue, vocabulary)))
+        if unknown:
+            yield f"{where}: {unknown} not in vocabulary {vocabulary}"
+
+
+# --- sources ----------------------------------------------------------------------------------
+
+
+def _source_faults(source: Source, catalogue: Catalogue) -> Iterator[str]:
+    if source.table not in catalogue.tables:
+        yield f"table: fields.yml has no table {source.table}"
+        return
+    table = catalogue.tables[source.table]
+    yield from _name_faults(source, table)
+    yield from _code_faults(source, table, catalogue)
+    yield from _need_faults(source)
+    for one, other in itertools.combinations(source.layouts, 2):
+        if one.columns == other.columns:
+            yield f"layouts: {one.name} and {other.name} have the same header"
+    for layout in source.layouts:
+        for fault in _layout_faults(layout, source, table):
+            yield f"layout {layout.name}: {fault}"
+
+
+def _name_faults(source: Source, table: Table) -> Iterator[str]:
+    """Yield the names that are no field of the source's table."""
+    named = {
+        "fields": list(source.fields),
+        "grain": source.grain,
+        "partition": source.partition,
+        "repeat.order": source.repeat.order if source.repeat else [],
+        "layouts.constants": [name for one in source.layouts for name in one.constants],
+    }
+    for where, names in named.items():
+        for name in names:
+            if name not in table.fields:
+                yield f"{where}: table {source.table} has no field {name}"
+
+
+def _code_faults(source: Source, table: Table, catalogue: Catalogue) -> Iterator[str]:
+    """Yield the codes that the field's vocabulary does not hold."""
+    yield from _unknown_codes("race.columns", _races(source), "ethnicity", catalogue)
+    yield from _unknown_codes("windows", list(source.windows), "test_window", catalogue)
+    for name, field in table.fields.items():
+        codes = [one.constants[name] for one in source.layouts if name in one.constants]
+        if name in source.fields:
+            spec = source.fields[name]
+            codes += [*(spec.codes or {}).values(), *(one.code for one in spec.overrides)]
+            codes += [code for code in (spec.value, spec.otherwise, spec.unflagged) if code]
+        if field.vocabulary:
+            yield from _unknown_codes(f"fields.{name}", codes, field.vocabulary, catalogue)
+
+
+def _races(source: Source) -> list[str]:
+    return list(source.race.columns) if source.race else []
+
+
+def _need_faults(source: Source) -> Iterator[str]:
+    """Yield the fields that need a part of the source which is not there."""
+    for name, spec in source.fields.items():
+        if spec.derive in ("race_flags", "ethnicity") and source.race is None:
+            yield f"fields.{name}: derive {spec.derive} needs race"
+        if spec.unflagged and source.race is None:
+            yield f"fields.{name}: unflagged needs race"
+        if spec.parse == "window_of_date" and not source.windows:
+            yield f"fields.{name}: parse window_of_date needs windows"
+
+
+def _layout_faults(layout: Layout, source: Source, table: Table) -> Iterator[str]:
+    header = set(layout.columns)
+    if len(header) != len(layout.columns):
+        yield "header: a column stands there twice"
+    for column in layout.signature:
+        if column not in header:
+            yield f"signature: the header has no column {column}"
+    for name in layout.absent:
+        if name not in source.fields:
+            yield f"absent: the source has no field {name}"
+    for name, field in table.fields.items():
+        if field.required and not _fills(name, layout, source):
+            yield f"field {name} is required by table {source.table}"
+    for name, spellings in needed_columns(source, layout):
+        if not header & set(spellings):
+            yield f"field {name} needs column {' / '.join(spellings)}"
+
+
+def _fills(name: str, layout: Layout, source: Source) -> bool:
+    """Return whether rows of the layout can have a value in the field."""
+    if name in layout.constants:
+        return True
+    spec = source.fields.get(name)
+    return spec is not None and (name not in layout.absent or spec.if_missing is not None)
+
+
+def needed_columns(source: Source, layout: Layout) -> Iterator[tuple[str, list[str]]]:
+    """Yield each field's columns that a header of this layout must have, by any of their names."""
+    for name, spec in source.fields.items():
+        if name in layout.absent or name in layout.constants:
+            continue
+        for spellings in spec.spellings:
+            yield name, spellings
+        for override in spec.overrides:
+            yield name, as_list(override.column)
+        if source.race and (spec.unflagged or spec.derive in ("race_flags", "ethnicity")):
+            for columns in source.race.columns.values():
+                yield name, as_list(columns)

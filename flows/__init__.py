@@ -1,0 +1,1 @@
+"""Stages as plain functions, the Prefect flows that wrap them, and the command line."""

@@ -1,0 +1,312 @@
+"""The command line. Each verb imports what it needs when it runs, so that help answers at once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from configs.errors import InfrastructureError, RociError
+
+if TYPE_CHECKING:
+    from flows.context import Context
+    from flows.outcome import RunOutcome
+
+app = typer.Typer(
+    name="roci",
+    help="Take in assessment extracts, set bad rows aside with reasons, publish results by group.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+quarantine_app = typer.Typer(help="See the rows that were set aside.", no_args_is_help=True)
+sources_app = typer.Typer(help="The catalogue of sources.", no_args_is_help=True)
+marts_app = typer.Typer(help="Build the marts.", no_args_is_help=True)
+database_app = typer.Typer(help="The database of ledger and SQL marts.", no_args_is_help=True)
+app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(sources_app, name="sources")
+app.add_typer(marts_app, name="marts")
+app.add_typer(database_app, name="db")
+
+Json = Annotated[bool, typer.Option("--json", help="Print records as JSON.")]
+Engine = Annotated[str, typer.Option(help="prefect: orchestrated and shown; direct: no server.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Loads at the same time.")]
+District = Annotated[str | None, typer.Option(help="District id that the files belong to.")]
+LoadId = Annotated[str, typer.Argument(help="A load's id, as `roci loads` shows it.")]
+
+
+def told(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a verb so that an error reaches the person as its message and its exit code."""
+
+    @wraps(verb)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            code = verb(*args, **kwargs)
+        except RociError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(error.exit_code) from None
+        except OSError as error:
+            typer.echo(str(_as_infrastructure(error)), err=True)
+            raise typer.Exit(InfrastructureError.exit_code) from None
+        raise typer.Exit(code or 0)
+
+    return run
+
+
+def _as_infrastructure(error: OSError) -> InfrastructureError:
+    return InfrastructureError(
+        "STORAGE_FAILED",
+        where=error.filename or "the workspace",
+        found=error.strerror or type(error).__name__,
+        expected="a workspace that can be read and written, with room on its disk",
+        remedy="free space or mend the permissions, then run the same command again",
+    )
+
+
+def _context() -> Context:
+    from flows.console import start_logging
+    from flows.context import open_context
+
+    context = open_context()
+    start_logging(context.workspace)
+    return context
+
+
+def _engine(name: str) -> str:
+    from configs.errors import UsageError
+
+    if name not in ("prefect", "direct"):
+        raise UsageError(
+            "UNKNOWN_ENGINE",
+            where="--engine",
+            found=name,
+            expected="prefect or direct",
+            remedy="choose one of the two",
+        )
+    return name
+
+
+def _finish(outcome: RunOutcome, context: Context, as_json: bool) -> int:
+    from flows.console import show_run
+
+    show_run(outcome, context, as_json)
+    return outcome.exit_code
+
+
+@app.command()
+@told
+def demo(json: Json = False, workers: Workers = None) -> int:
+    """Make extracts of an invented network, run the nightly on them, say where to look."""
+    from flows.demonstration import run_demo
+
+    return run_demo(_context(), workers=workers, as_json=json)
+
+
+@app.command()
+@told
+def run(
+    source: Annotated[str | None, typer.Option(help="Only files of this source.")] = None,
+    engine: Engine = "prefect",
+    workers: Workers = None,
+    json: Json = False,
+) -> int:
+    """Take in everything new in landing/, then build the marts that changed (the nightly)."""
+    from flows.running import run_nightly
+
+    context = _context()
+    outcome = run_nightly(context, source=source, engine=_engine(engine), workers=workers)
+    return _finish(outcome, context, json)
+
+
+@app.command()
+@told
+def ingest(
+    source: Annotated[str, typer.Argument(help="The source's name (`roci sources list`).")],
+    files: Annotated[list[Path], typer.Argument(help="Files to load; they stay in place.")],
+    district: District = None,
+    engine: Engine = "direct",
+    json: Json = False,
+) -> int:
+    """Load these files and build the marts they touch."""
+    from flows.running import run_ingest
+
+    context = _context()
+    outcome = run_ingest(context, source, files, district=district, engine=_engine(engine))
+    return _finish(outcome, context, json)
+
+
+@app.command()
+@told
+def status(json: Json = False) -> int:
+    """Say what is loaded, failed, held or waiting, in a few lines."""
+    from flows.reporting import show_status
+
+    return show_status(_context(), as_json=json)
+
+
+@app.command()
+@told
+def loads(
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    json: Json = False,
+) -> int:
+    """List loads, the newest first."""
+    from flows.reporting import show_loads
+
+    return show_loads(_context(), source=source, state=state, limit=limit, as_json=json)
+
+
+@app.command()
+@told
+def explain(load: LoadId, json: Json = False) -> int:
+    """Say what happened to a load, why, and what to type next."""
+    from flows.reporting import show_explanation
+
+    return show_explanation(_context(), load, as_json=json)
+
+
+@app.command()
+@told
+def rerun(
+    load: Annotated[list[str] | None, typer.Argument(help="Loads to do again.")] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Every failed or held load.")] = False,
+    code: Annotated[str | None, typer.Option(help="Failed or held loads of this code.")] = None,
+    engine: Engine = "direct",
+    json: Json = False,
+) -> int:
+    """Do loads again from the raw file, with today's configuration; safe to repeat."""
+    from flows.running import run_again
+
+    context = _context()
+    outcome = run_again(context, load or [], failed=failed, code=code, engine=_engine(engine))
+    return _finish(outcome, context, json)
+
+
+@app.command()
+@told
+def backfill(
+    source: Annotated[str, typer.Argument(help="The source's name.")],
+    years: Annotated[str, typer.Option(help="Spring years, as A..B.")],
+    engine: Engine = "direct",
+    json: Json = False,
+) -> int:
+    """Do again every load of a source that holds a school year of the span."""
+    from flows.running import run_backfill
+
+    context = _context()
+    return _finish(run_backfill(context, source, years, engine=_engine(engine)), context, json)
+
+
+@app.command()
+@told
+def release(load: LoadId, json: Json = False) -> int:
+    """Let a held load through, after looking at why it is held."""
+    from flows.running import run_release
+
+    context = _context()
+    return _finish(run_release(context, load), context, json)
+
+
+@app.command()
+@told
+def discard(load: LoadId) -> int:
+    """Give up a held or failed load; its file stays in the raw store."""
+    from flows.running import discard_load
+
+    return discard_load(_context(), load)
+
+
+@app.command()
+@told
+def serve() -> int:
+    """Run the nightly on its schedule, with a Prefect server of its own where none runs."""
+    from flows.serving import serve_forever
+
+    return serve_forever(_context())
+
+
+@app.command()
+@told
+def check(json: Json = False) -> int:
+    """Check the whole configuration; every fault is listed with its file and key."""
+    from flows.reporting import show_configuration
+
+    return show_configuration(as_json=json)
+
+
+@quarantine_app.command("list")
+@told
+def quarantine_list(json: Json = False) -> int:
+    """List loads that have rejected rows, with counts by reason."""
+    from flows.reporting import show_quarantine_list
+
+    return show_quarantine_list(_context(), as_json=json)
+
+
+@quarantine_app.command("show")
+@told
+def quarantine_show(
+    load: LoadId,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 20,
+    values: Annotated[bool, typer.Option("--values", help="Show students' values too.")] = False,
+    json: Json = False,
+) -> int:
+    """Show a load's rejected rows: row number, reason, field; values only when asked for."""
+    from flows.reporting import show_quarantine
+
+    return show_quarantine(_context(), load, limit=limit, values=values, as_json=json)
+
+
+@sources_app.command("list")
+@told
+def sources_list(json: Json = False) -> int:
+    """List the sources, their layouts, years and last load."""
+    from flows.reporting import show_sources
+
+    return show_sources(_context(), as_json=json)
+
+
+@sources_app.command("check")
+@told
+def sources_check(
+    source: Annotated[str, typer.Argument(help="The source's name.")],
+    sample: Annotated[Path, typer.Option(help="A file to hold against the source.")],
+    json: Json = False,
+) -> int:
+    """Say what would happen to every column of a sample, without loading it."""
+    from flows.reporting import show_source_check
+
+    return show_source_check(_context(), source, sample, as_json=json)
+
+
+@marts_app.command("build")
+@told
+def marts_build(
+    everything: Annotated[bool, typer.Option("--all", help="Also what has not changed.")] = False,
+    engine: Engine = "direct",
+    json: Json = False,
+) -> int:
+    """Build the marts whose loads have changed and publish them."""
+    from flows.running import run_build
+
+    context = _context()
+    return _finish(run_build(context, everything=everything, engine=_engine(engine)), context, json)
+
+
+@database_app.command("init")
+@told
+def database_init() -> int:
+    """Make the ledger's tables and, on PostgreSQL, the three schemas."""
+    from flows.reporting import init_database
+
+    return init_database(_context())
+
+
+if __name__ == "__main__":
+    sys.exit(app())

@@ -1,0 +1,78 @@
+"""Everything that a stage needs from outside: configuration, workspace, stores and ledger."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from configs.catalogue import Catalogue, load_catalogue
+from warehouse.database import Database
+from warehouse.landing import Landing
+from warehouse.lake import Lake
+from warehouse.ledger import Ledger
+from warehouse.publish import Publisher
+from warehouse.quarantine import Quarantine
+from warehouse.raw import RawStore
+from warehouse.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Context:
+    """An opened workspace; cheap to make, everything heavy is opened when first used."""
+
+    workspace: Workspace
+    database: Database
+    site: Path | None
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Return the whole configuration, read and checked once."""
+        return load_catalogue(self.site)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Return the ledger, its tables made where they are missing."""
+        ledger = Ledger(self.database)
+        ledger.create()
+        return ledger
+
+    @cached_property
+    def landing(self) -> Landing:
+        """Return the folder where files arrive."""
+        return Landing(self.workspace)
+
+    @cached_property
+    def raw(self) -> RawStore:
+        """Return the store of every file ever seen."""
+        return RawStore(self.workspace)
+
+    @cached_property
+    def lake(self) -> Lake:
+        """Return the student-level tables."""
+        return Lake(self.workspace)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """Return the store of rejected rows."""
+        return Quarantine(self.workspace)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """Return what replaces the published marts."""
+        return Publisher(self.workspace, self.database)
+
+
+def open_context(environment: Mapping[str, str] | None = None) -> Context:
+    """Open the workspace that the environment names (ROCI_HOME, ROCI_CONFIG, ROCI_DATABASE_URL)."""
+    environment = os.environ if environment is None else environment
+    workspace = Workspace.from_environment(environment)
+    workspace.ensure()
+    site = environment.get("ROCI_CONFIG")
+    return Context(
+        workspace=workspace,
+        database=Database.for_workspace(workspace, environment.get("ROCI_DATABASE_URL")),
+        site=Path(site).expanduser() if site else None,
+    )

@@ -1,0 +1,147 @@
+"""What happened to a load, in plain words: counts, reasons, row numbers and the next command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from configs.models import CodeWords
+from flows.context import Context
+from flows.load_key import changed_parts, load_inputs
+from warehouse.ledger_records import Load
+
+KIND_WORDS = {
+    "reject": "Rows set aside in quarantine",
+    "flag": "Rows loaded with a remark",
+    "set_aside": "Rows not needed, and counted",
+}
+STATE_WORDS = {
+    "loaded": "The file is loaded.",
+    "held": "The file waits for a person; nothing of it is shown yet and nothing was replaced.",
+    "failed": "The file was refused; nothing of it is loaded and nothing was replaced.",
+    "superseded": "The file was loaded, and a later one has taken its place.",
+    "discarded": "The file was given up by a person.",
+    "loading": "The file is being loaded, or was cut off; the next run does it again.",
+    "received": "The file has arrived and is not loaded yet.",
+}
+
+
+@dataclass(frozen=True)
+class RowCount:
+    """How many rows of a load carry a code in a field, as `reject`, `set_aside` or `flag`."""
+
+    kind: str
+    code: str
+    field: str | None
+    rows: int
+    first_rows: tuple[int, ...] = ()
+
+
+def row_counts(context: Context, load_id: str) -> list[RowCount]:
+    """Return how many rows of a load carry which code: rejected, set aside, remarked."""
+    rejected = [
+        RowCount(count.kind, count.code, count.field, count.rows, count.first_rows)
+        for count in context.ledger.rejected_counts(load_id)
+    ]
+    flags = context.ledger.flags(load_id)
+    return rejected + [RowCount("flag", flag.code, flag.field, flag.rows) for flag in flags]
+
+
+def explanation(context: Context, load_id: str) -> dict[str, Any]:
+    """Return everything that the ledger knows of a load, as one record.
+
+    Raises:
+        UsageError: there is no such load.
+    """
+    load = context.ledger.load(load_id)
+    return {
+        "load": asdict(load),
+        "words": STATE_WORDS[load.state],
+        "changed_since": _changed_since(context, load),
+        "rows": [asdict(count) for count in row_counts(context, load_id)],
+        "steps": [asdict(step) for step in context.ledger.steps(load_id)],
+        "checks": [asdict(check) for check in context.ledger.checks(load_id)],
+        "next": next_commands(load),
+    }
+
+
+def _changed_since(context: Context, load: Load) -> list[str]:
+    """Return which parts of the load's key differ from today's: what makes it stale."""
+    if load.source not in context.catalogue.sources:
+        return []
+    now = load_inputs(context.catalogue, load.source, load.sha256, load.district_id)
+    return changed_parts(context.ledger.inputs(load.load_id), now)
+
+
+def next_commands(load: Load) -> list[str]:
+    """Return what a person would type next."""
+    again = f"roci rerun {load.load_id}"
+    if load.state == "held":
+        return [again, f"roci release {load.load_id}", f"roci discard {load.load_id}"]
+    if load.state == "failed":
+        return [again + "   (after mending the cause; or land a mended file)",
+                f"roci discard {load.load_id}"]
+    if load.rows_quarantined:
+        return [f"roci quarantine show {load.load_id}"]
+    return []
+
+
+def explanation_lines(context: Context, load_id: str) -> Iterator[str]:
+    """Yield the explanation of a load as lines for a terminal."""
+    load = context.ledger.load(load_id)
+    yield f"{load.load_id}  {load.source}  {load.file_name}"
+    yield f"{STATE_WORDS[load.state]}"
+    yield from _cause_lines(load, context.catalogue.codes)
+    if load.rows_received:
+        yield (
+            f"Rows: {load.rows_received:,} received = {load.rows_loaded:,} loaded"
+            f" + {load.rows_quarantined:,} quarantined + {load.rows_set_aside:,} set aside."
+        )
+    yield from row_lines(row_counts(context, load_id), context.catalogue.codes)
+    yield from _check_lines(context, load_id)
+    changed = _changed_since(context, load)
+    if changed and load.state in ("loaded", "held", "failed"):
+        yield f"Changed since then: {', '.join(changed)}. `roci rerun {load_id}` would apply it."
+    for command in next_commands(load):
+        yield f"Next: {command}"
+
+
+def _cause_lines(load: Load, codes: Mapping[str, CodeWords]) -> Iterator[str]:
+    fault = load.fault
+    if fault is None:
+        return
+    words = codes.get(fault.code)
+    yield f"Why: {fault.code}" + (f". {words.meaning}" if words else "")
+    for label, part in (("where", fault.where), ("found", fault.found),
+                        ("expected", fault.expected), ("to do", fault.remedy)):
+        yield f"  {label + ':':<10}{part}"
+
+
+def row_lines(counts: list[RowCount], codes: Mapping[str, CodeWords]) -> Iterator[str]:
+    """Yield a line or two for each reason that rows carry, by kind."""
+    for kind, title in KIND_WORDS.items():
+        of_kind = [count for count in counts if count.kind == kind]
+        if of_kind:
+            yield f"{title}:"
+        for count in of_kind:
+            words = codes.get(count.code)
+            field = f" in {count.field}" if count.field else ""
+            yield f"  {count.rows:>7,}  {count.code}{field}: {words.meaning if words else ''}"
+            rows = ", ".join(f"{row:,}" for row in count.first_rows)
+            more = ", ..." if count.rows > len(count.first_rows) else ""
+            if rows:
+                yield f"           rows {rows}{more} of the file (the header is row 1)"
+            if words:
+                yield f"           to do: {words.remedy}"
+
+
+def _check_lines(context: Context, load_id: str) -> Iterator[str]:
+    failed = [check for check in context.ledger.checks(load_id) if not check.success]
+    if failed:
+        yield "Checks of the whole file that did not pass:"
+    for check in failed:
+        yield (
+            f"  {check.code} ({check.severity}): {check.name}: found {check.observed}, "
+            f"expected {check.expected}"
+        )

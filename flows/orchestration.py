@@ -1,0 +1,184 @@
+"""The Prefect flows and tasks: thin wraps of the plain stage functions, with names and retries.
+
+Tasks take and give ids, names and counts, never rows: Prefect stores parameters in clear text.
+Only infrastructure is retried; a file that was refused stays refused. What is already done is the
+ledger's to say, so Prefect's own caching is off.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
+from prefect.states import Completed, Failed, State
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from configs.errors import InfrastructureError
+from flows.context import open_context
+from flows.outcome import BuildOutcome, LoadOutcome, RunOutcome
+from flows.stages.building import build_marts as build_marts_stage
+from flows.stages.intake import Incoming, phases, take_in
+from flows.stages.loading import load_incoming
+
+RETRY_DELAYS = [2, 10, 30]
+DEFAULT_WORKERS = 2
+
+
+def is_infrastructure(_task: Any, _run: Any, state: State[Any]) -> bool:
+    """Return whether a failed task failed for a cause outside the data."""
+    try:
+        state.result()
+    except (InfrastructureError, OSError):
+        return True
+    except Exception:  # any other cause is final, whatever it is
+        return False
+    return False
+
+
+@task(
+    name="load",
+    task_run_name="load {source}: {file_name}",
+    retries=len(RETRY_DELAYS),
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_condition_fn=is_infrastructure,
+    cache_policy=NO_CACHE,
+)
+def load_task(source: str, file_name: str, file: dict[str, Any]) -> State[Any]:
+    """Load one file of one source; the state's name says what became of it."""
+    outcome = load_incoming(open_context(), Incoming(**file))
+    get_run_logger().info(
+        "load=%s source=%s state=%s received=%d loaded=%d quarantined=%d set_aside=%d",
+        outcome.load_id, outcome.source, outcome.state, outcome.received, outcome.loaded,
+        outcome.quarantined, outcome.set_aside,
+    )
+    return _state(outcome, f"{outcome.state} {outcome.code or ''}".strip())
+
+
+@task(
+    name="marts",
+    task_run_name="marts",
+    retries=len(RETRY_DELAYS),
+    retry_delay_seconds=RETRY_DELAYS,
+    retry_condition_fn=is_infrastructure,
+    cache_policy=NO_CACHE,
+)
+def marts_task(everything: bool) -> State[Any]:
+    """Build the marts whose loads have changed and publish them."""
+    outcome = build_marts_stage(open_context(), everything=everything)
+    return _state(outcome, f"{outcome.state} {outcome.code or ''}".strip())
+
+
+def _state(outcome: LoadOutcome | BuildOutcome, message: str) -> State[Any]:
+    if outcome.needs_attention:
+        return Failed(name=outcome.state.capitalize(), message=message, data=outcome)
+    return Completed(name=outcome.state.capitalize(), message=message, data=outcome)
+
+
+def nightly_name() -> str:
+    """Return the name of tonight's run."""
+    return f"nightly {datetime.now(UTC).date().isoformat()}"
+
+
+@flow(name="build_marts", flow_run_name="build marts", validate_parameters=False)
+def build_marts(everything: bool = False) -> State[Any]:
+    """Build the marts that changed, or all of them."""
+    build = _result(marts_task.submit(everything))
+    return _run_state(RunOutcome(build=build))
+
+
+@flow(name="ingest", flow_run_name="ingest {source}", validate_parameters=False)
+def ingest(
+    source: str, files: list[dict[str, Any]], build: bool = True
+) -> State[Any]:
+    """Load files that the raw store already holds, then build the marts they touch.
+
+    Args:
+        source: the source's name, or `several`.
+        files: the fields of `Incoming` of each file.
+        build: whether to build the marts afterwards.
+    """
+    return _load_then_build([Incoming(**file) for file in files], build=build)
+
+
+@flow(name="nightly", flow_run_name=nightly_name, validate_parameters=False)
+def nightly(source: str | None = None) -> State[Any]:
+    """Take in everything new in landing/, load it, and build the marts that changed."""
+    taken = take_in(open_context(), source)
+    return _load_then_build(taken.incoming, build=True, refused=taken.refused)
+
+
+def _load_then_build(
+    incoming: Sequence[Incoming],
+    *,
+    build: bool,
+    refused: Sequence[LoadOutcome] = (),
+) -> State[Any]:
+    """Load phase by phase (directories, rosters, results), so that each finds what it refers to."""
+    run = RunOutcome(loads=tuple(refused))
+    for phase in phases(open_context(), incoming):
+        futures = [
+            load_task.submit(item.source, item.file_name, asdict(item)) for item in phase
+        ]
+        run = run.with_loads([_result(future) for future in futures])
+    if build:
+        run = RunOutcome(loads=run.loads, build=_result(marts_task.submit(False)))
+    _artifact(run)
+    return _run_state(run)
+
+
+def _result(future: PrefectFuture[Any]) -> Any:
+    """Return a task's outcome; a data failure is an outcome too, anything else is raised."""
+    future.wait()
+    outcome = future.state.result(raise_on_failure=False)
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def _run_state(run: RunOutcome) -> State[Any]:
+    kind = Failed if run.exit_code else Completed
+    return kind(message=run.summary(), data=run)
+
+
+def _artifact(run: RunOutcome) -> None:
+    """Leave a table of counts in the Prefect UI."""
+    columns = ("load_id", "source", "state", "code", "received", "loaded", "quarantined",
+               "set_aside")
+    rows = [{name: load.as_record()[name] for name in columns} for load in run.loads]
+    if rows:
+        create_table_artifact(
+            key="loads", table=rows, description="Rows by load; counts only. `roci explain LOAD`"
+        )
+
+
+def run_flow(name: str, parameters: dict[str, Any], workers: int | None) -> RunOutcome:
+    """Run one of the flows here and now and return its outcome."""
+    chosen = {"nightly": nightly, "ingest": ingest, "build_marts": build_marts}[name]
+    runner = ThreadPoolTaskRunner(max_workers=workers or DEFAULT_WORKERS)
+    state = chosen.with_options(task_runner=runner)(**parameters, return_state=True)
+    outcome = state.result(raise_on_failure=False)
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def serve_nightly(cron: str, timezone: str) -> None:
+    """Serve the nightly on its schedule until stopped; a stop leaves the schedule active."""
+    from prefect.schedules import Cron
+
+    nightly.serve(
+        name="nightly",
+        schedule=Cron(cron, timezone=timezone),
+        pause_on_shutdown=False,
+        description="Everything new in landing/, then the marts that changed",
+        tags=["roci"],
+        limit=1,
+        print_starting_message=os.isatty(1),
+    )

@@ -1,0 +1,87 @@
+"""What a load, a build and a whole run came to: counts and codes, never a student's value."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+ATTENTION = ("failed", "held")
+
+
+@dataclass(frozen=True)
+class LoadOutcome:
+    """One file's way into the lake, or why it stopped.
+
+    `state` is `loaded`, `unchanged`, `held` or `failed`; received = loaded + quarantined +
+    set_aside wherever the file could be read to its end.
+    """
+
+    load_id: str
+    source: str
+    file_name: str
+    state: str
+    code: str | None = None
+    message: str | None = None
+    received: int = 0
+    loaded: int = 0
+    quarantined: int = 0
+    set_aside: int = 0
+    seconds: float = 0.0
+
+    @property
+    def needs_attention(self) -> bool:
+        """Return whether a person has to look at this load."""
+        return self.state in ATTENTION
+
+    def as_record(self) -> dict[str, Any]:
+        """Return a plain dict, for JSON and for Prefect."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class BuildOutcome:
+    """One publication, or the reason why the last one stays."""
+
+    publication_id: str | None
+    state: str
+    slices_built: int = 0
+    slices_kept: int = 0
+    marts: dict[str, int] = field(default_factory=dict)
+    code: str | None = None
+    message: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def needs_attention(self) -> bool:
+        """Return whether a person has to look at this build."""
+        return self.state in ATTENTION
+
+    def as_record(self) -> dict[str, Any]:
+        """Return a plain dict, for JSON and for Prefect."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """All loads of one run, and the build that followed."""
+
+    loads: tuple[LoadOutcome, ...] = ()
+    build: BuildOutcome | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """Return 0 where all is done or unchanged, 1 where a load or the build needs a person."""
+        build_waits = self.build is not None and self.build.needs_attention
+        return int(build_waits or any(load.needs_attention for load in self.loads))
+
+    def with_loads(self, more: list[LoadOutcome]) -> RunOutcome:
+        """Return this run with further loads."""
+        return replace(self, loads=(*self.loads, *more))
+
+    def summary(self) -> str:
+        """Return one line of counts by state."""
+        states: dict[str, int] = {}
+        for load in self.loads:
+            states[load.state] = states.get(load.state, 0) + 1
+        counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        return counted or "nothing new"

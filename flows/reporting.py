@@ -1,0 +1,196 @@
+"""What the verbs that only look print."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from configs.errors import UsageError
+from flows.console import as_table, show_records
+from flows.context import Context
+from flows.explaining import explanation, explanation_lines
+from warehouse.ledger_records import Load
+
+LOAD_COLUMNS = (
+    "load_id", "source", "file_name", "state", "code", "rows_received", "rows_loaded",
+    "rows_quarantined", "rows_set_aside", "finished_at",
+)
+STOPPED = ("failed", "held")
+ATTENTION_SHOWN = 5
+
+
+def show_status(context: Context, *, as_json: bool) -> int:
+    """Print what is loaded, failed, held and waiting, and the last publication."""
+    status = _status(context)
+    if as_json:
+        typer.echo(json.dumps(status, default=str, indent=2))
+        return 0
+    counts = status["loads"]
+    typer.echo("loads: " + (", ".join(f"{n:,} {s}" for s, n in sorted(counts.items())) or "none"))
+    typer.echo(f"waiting in landing/: {status['waiting']}")
+    published = status["publication"]
+    typer.echo(
+        f"published: {published['publication_id']} at {published['published_at']}"
+        if published else "published: nothing yet"
+    )
+    for load in status["attention"][:ATTENTION_SHOWN]:
+        typer.echo(f"{load['state']}: {load['load_id']} {load['file_name']} ({load['code']})"
+                   f"  -> roci explain {load['load_id']}")
+    if len(status["attention"]) > ATTENTION_SHOWN:
+        typer.echo(f"... and {len(status['attention']) - ATTENTION_SHOWN} more: roci loads")
+    return 0
+
+
+def _status(context: Context) -> dict[str, Any]:
+    publication = context.ledger.last_publication()
+    attention = open_faults(context)
+    return {
+        "home": str(context.workspace.home),
+        "loads": dict(Counter(load.state for load in context.ledger.loads())),
+        "waiting": len(context.landing.files()),
+        "attention": [
+            {name: load_record(load)[name] for name in ("load_id", "file_name", "state", "code")}
+            for load in attention
+        ],
+        "publication": None if publication is None else {
+            "publication_id": publication.publication_id,
+            "published_at": publication.published_at,
+        },
+    }
+
+
+def open_faults(context: Context) -> list[Load]:
+    """Return failed and held loads that no later attempt at the same file has mended."""
+    ended: set[tuple[str, str | None, str | None]] = set()
+    waiting = []
+    for load in context.ledger.loads():  # the newest first
+        file = (load.source, load.sha256, load.district_id)
+        if load.state in STOPPED and file not in ended:
+            waiting.append(load)
+        ended.add(file)
+    return waiting
+
+
+def load_record(load: Load) -> dict[str, Any]:
+    """Return what a list of loads shows of one."""
+    record = asdict(load) | {"code": load.fault.code if load.fault else None}
+    return {name: record[name] for name in LOAD_COLUMNS}
+
+
+def show_loads(
+    context: Context, *, source: str | None, state: str | None, limit: int, as_json: bool
+) -> int:
+    """Print loads, the newest first."""
+    loads = context.ledger.loads(source=source, state=state, limit=limit)
+    show_records([load_record(load) for load in loads], as_json, "no loads yet: put files into landing/ and type `roci run`")
+    return 0
+
+
+def show_explanation(context: Context, load_id: str, *, as_json: bool) -> int:
+    """Print what happened to a load and what to type next."""
+    if as_json:
+        typer.echo(json.dumps(explanation(context, load_id), default=str, indent=2))
+    else:
+        typer.echo("\n".join(explanation_lines(context, load_id)))
+    return 0
+
+
+def show_quarantine_list(context: Context, *, as_json: bool) -> int:
+    """Print the live loads that have rejected rows, a line for each reason."""
+    records = [
+        {"load_id": load.load_id, "source": load.source, "file_name": load.file_name,
+         "code": count.code, "field": count.field, "rows": count.rows}
+        for load in context.ledger.loads()
+        if load.rows_quarantined and load.state not in ("superseded", "discarded")
+        for count in context.ledger.rejected_counts(load.load_id)
+        if count.kind == "reject"
+    ]
+    show_records(records, as_json, "no rows in quarantine")
+    return 0
+
+
+def show_quarantine(
+    context: Context, load_id: str, *, limit: int, values: bool, as_json: bool
+) -> int:
+    """Print a load's rejected rows; students' values only where asked for."""
+    context.ledger.load(load_id)
+    table = context.quarantine.read(load_id)
+    if table is None:
+        show_records([], as_json, f"{load_id} has no rows in quarantine")
+        return 0
+    reasons = {"source_row", "codes", "fields"}
+    shown = [name for name in table.column_names if values or name in reasons]
+    show_records(table.select(shown).slice(0, limit).to_pylist(), as_json)
+    if not as_json and table.num_rows > limit:
+        typer.echo(f"... {table.num_rows - limit:,} more (--limit)")
+    return 0
+
+
+def show_sources(context: Context, *, as_json: bool) -> int:
+    """Print the catalogue of sources with their layouts and last loads."""
+    last: dict[str, Load] = {}
+    for load in context.ledger.loads():
+        last.setdefault(load.source, load)
+    records = []
+    for source in context.catalogue.sources.values():
+        load = last.get(source.name)
+        records.append({
+            "source": source.name,
+            "title": source.title,
+            "layouts": ", ".join(layout.name for layout in source.layouts),
+            "last_load": load.load_id if load else None,
+            "state": load.state if load else None,
+        })
+    show_records(records, as_json)
+    return 0
+
+
+def show_source_check(context: Context, name: str, sample: Path, *, as_json: bool) -> int:
+    """Print what would become of every column and code of a sample, loading nothing."""
+    from flows.stages.trial import try_sample
+
+    if not sample.is_file():
+        raise UsageError("NO_SUCH_FILE", where="--sample", found=str(sample),
+                         expected="a file that exists", remedy="check the path")
+    trial = try_sample(context, context.catalogue.source(name), sample)
+    if as_json:
+        typer.echo(json.dumps(asdict(trial), default=str, indent=2))
+        return 0
+    typer.echo(f"layout {trial.layout}; {trial.encoding}; {trial.rows:,} rows,"
+               f" {trial.rejected:,} would be rejected")
+    typer.echo(as_table(trial.columns))
+    if trial.reasons:
+        typer.echo(as_table(trial.reasons))
+    return 0
+
+
+def show_configuration(*, as_json: bool) -> int:
+    """Check the whole configuration and print what it holds."""
+    import os
+
+    from configs.catalogue import load_catalogue
+
+    site = os.environ.get("ROCI_CONFIG")
+    catalogue = load_catalogue(Path(site) if site else None)
+    counts = Counter(
+        sources=len(catalogue.sources), assessments=len(catalogue.assessments),
+        vocabularies=len(catalogue.vocabularies), suites=len(catalogue.suites),
+    )
+    if as_json:
+        typer.echo(json.dumps({"configuration": "good", **counts}))
+    else:
+        words = ", ".join(f"{n} {name}" for name, n in counts.items())
+        typer.echo(f"configuration good: {words}")
+    return 0
+
+
+def init_database(context: Context) -> int:
+    """Make the ledger's tables, and the three schemas on PostgreSQL; safe to repeat."""
+    context.ledger.create()
+    typer.echo(f"database ready ({context.database.dialect})")
+    return 0

@@ -1,0 +1,212 @@
+"""What the verbs that change something do: with Prefect around the stages, or without it."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import typer
+
+from configs.errors import UsageError
+from flows.console import progress
+from flows.context import Context
+from flows.outcome import LoadOutcome, RunOutcome
+from flows.reporting import open_faults
+from flows.slices import years_of
+from flows.stages.intake import Incoming, Taken, ingest_files, phases, take_in
+from warehouse.ledger_records import Load
+from warehouse.locks import Holder, lock
+
+log = logging.getLogger("roci.run")
+
+WAIT_SECONDS = 6 * 3600
+
+
+def run_nightly(
+    context: Context, *, source: str | None = None, engine: str = "direct",
+    workers: int | None = None,
+) -> RunOutcome:
+    """Take in everything new, load it, build what changed; one nightly at a time."""
+    with lock(context.workspace, "nightly", WAIT_SECONDS, on_wait=_say_waiting):
+        if engine == "prefect":
+            return _through_prefect(context, "nightly", {"source": source}, workers)
+        taken = take_in(context, source)
+        return load_all(context, taken)
+
+
+def run_ingest(
+    context: Context, source: str, files: Sequence[Path], *, district: str | None, engine: str
+) -> RunOutcome:
+    """Load the named files for the named source, then build the marts they touch."""
+    incoming = ingest_files(context, source, files, district)
+    return _load(context, incoming, engine=engine)
+
+
+def run_again(
+    context: Context, load_ids: Iterable[str], *, failed: bool, code: str | None, engine: str
+) -> RunOutcome:
+    """Do loads again from the raw store.
+
+    Raises:
+        UsageError: nothing was chosen, or a load does not exist.
+    """
+    chosen = [context.ledger.load(load_id) for load_id in load_ids]
+    if failed or code:
+        chosen += [
+            load for load in open_faults(context)
+            if load.source in context.catalogue.sources
+            and (code is None or (load.fault is not None and load.fault.code == code))
+        ]
+    elif not chosen:
+        raise UsageError(
+            "NOTHING_CHOSEN",
+            where="roci rerun",
+            found="no load, no --failed, no --code",
+            expected="one of them",
+            remedy="name loads that `roci loads` shows, or add --failed",
+        )
+    return _load(context, [_incoming(context, load) for load in chosen], engine=engine)
+
+
+def run_backfill(context: Context, source: str, years: str, *, engine: str) -> RunOutcome:
+    """Do again every live load of a source with a school year in `years` ("2021..2024").
+
+    Raises:
+        UsageError: the years are not of the form A..B, or no load has one of them.
+    """
+    context.catalogue.source(source)
+    first, last = _span(years)
+    ids = {
+        live.load_id
+        for table in context.catalogue.tables
+        for live in context.ledger.live_partitions(table)
+        if live.source == source and any(first <= year <= last for year in years_of(live))
+    }
+    if not ids:
+        raise UsageError(
+            "NOTHING_CHOSEN",
+            where=f"roci backfill {source} --years {years}",
+            found="no load of that source with those years",
+            expected="years that are loaded",
+            remedy="see `roci sources list` and `roci loads --source " + source + "`",
+        )
+    loads = [context.ledger.load(load_id) for load_id in sorted(ids)]
+    return _load(context, [_incoming(context, load) for load in loads], engine=engine)
+
+
+def run_release(context: Context, load_id: str) -> RunOutcome:
+    """Load a held load although its checks say otherwise; who released it is on record.
+
+    Raises:
+        UsageError: the load is not held.
+    """
+    from flows.stages.loading import load_incoming
+
+    load = _expect_state(context, load_id, ("held",))
+    outcome = load_incoming(context, _incoming(context, load), released=load_id)
+    return _with_build(context, RunOutcome(loads=(outcome,)))
+
+
+def discard_load(context: Context, load_id: str) -> int:
+    """Mark a held or failed load as given up; nothing in the lake changes."""
+    load = _expect_state(context, load_id, ("held", "failed"))
+    context.ledger.finish(load.load_id, "discarded", fault=load.fault)
+    typer.echo(f"{load.load_id} discarded; its file stays in the raw store")
+    return 0
+
+
+def run_build(context: Context, *, everything: bool, engine: str) -> RunOutcome:
+    """Build the marts that changed, or all of them."""
+    if engine == "prefect":
+        return _through_prefect(context, "build_marts", {"everything": everything}, None)
+    return _with_build(context, RunOutcome(), everything=everything)
+
+
+def load_all(context: Context, taken: Taken) -> RunOutcome:
+    """Load phase by phase without Prefect; a file that fails never stops the others."""
+    from flows.stages.loading import load_incoming
+
+    run = RunOutcome(loads=taken.refused)
+    with progress(len(taken.incoming), "loading") as step:
+        for phase in phases(context, taken.incoming):
+            outcomes: list[LoadOutcome] = []
+            for item in phase:
+                step(item.file_name)
+                outcomes.append(load_incoming(context, item))
+            run = run.with_loads(outcomes)
+    return _with_build(context, run)
+
+
+def _with_build(context: Context, run: RunOutcome, *, everything: bool = False) -> RunOutcome:
+    from flows.stages.building import build_marts
+
+    return RunOutcome(loads=run.loads, build=build_marts(context, everything=everything))
+
+
+def _load(context: Context, incoming: Sequence[Incoming], *, engine: str) -> RunOutcome:
+    if engine == "direct":
+        return load_all(context, Taken(tuple(incoming)))
+    names = {item.source for item in incoming}
+    parameters = {
+        "source": names.pop() if len(names) == 1 else "several",
+        "files": [asdict(item) for item in incoming],
+    }
+    return _through_prefect(context, "ingest", parameters, None)
+
+
+def _through_prefect(
+    context: Context, flow: str, parameters: dict[str, object], workers: int | None
+) -> RunOutcome:
+    from flows.prefect_settings import prepare
+
+    prepare(context.workspace)
+    from flows.orchestration import run_flow
+
+    return run_flow(flow, parameters, workers or context.catalogue.profile.workers)
+
+
+def _incoming(context: Context, load: Load) -> Incoming:
+    """Return a load's file as it first came in."""
+    if load.source not in context.catalogue.sources:
+        raise UsageError(
+            "NO_SOURCE",
+            where=load.load_id,
+            found=f"a file that no source claimed ({load.file_name})",
+            expected="a load of a source",
+            remedy="put the file into landing/ again, or `roci ingest SOURCE FILE`",
+        )
+    return Incoming(load.source, load.file_name or "", load.sha256 or "", load.district_id)
+
+
+def _expect_state(context: Context, load_id: str, states: tuple[str, ...]) -> Load:
+    load = context.ledger.load(load_id)
+    if load.state not in states:
+        raise UsageError(
+            "WRONG_STATE",
+            where=load_id,
+            found=load.state,
+            expected=" or ".join(states),
+            remedy=f"see `roci explain {load_id}`",
+        )
+    return load
+
+
+def _span(years: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{4})\.\.(\d{4})", years)
+    if match is None or match[1] > match[2]:
+        raise UsageError(
+            "BAD_YEARS",
+            where="--years",
+            found=years,
+            expected="two spring years, as 2021..2024",
+            remedy="write the first year, two dots and the last year",
+        )
+    return int(match[1]), int(match[2])
+
+
+def _say_waiting(holder: Holder) -> None:
+    log.info("stage=wait lock=nightly holder=%s", holder)
+    typer.echo(f"another nightly is running ({holder}); waiting for it to end", err=True)

@@ -1,0 +1,87 @@
+"""`roci serve`: the nightly on its schedule, with a Prefect server of its own where none runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from configs.errors import InfrastructureError
+from flows.context import Context
+from flows.prefect_settings import prepare
+
+HOST = "127.0.0.1"
+PORT = 4200
+START_SECONDS = 120
+
+
+def serve_forever(context: Context) -> int:
+    """Serve the nightly until stopped by a signal; a stop leaves the schedule active."""
+    prepare(context.workspace)
+    profile = context.catalogue.profile
+    with prefect_server():
+        from flows.orchestration import serve_nightly
+
+        typer.echo(f"nightly at {profile.nightly_cron} ({profile.timezone}); "
+                   f"Prefect at {os.environ['PREFECT_API_URL']}; stop with Ctrl-C")
+        serve_nightly(profile.nightly_cron, profile.timezone)
+    return 0
+
+
+@contextmanager
+def prefect_server() -> Iterator[None]:
+    """Hold a Prefect server open: the one of PREFECT_API_URL, one already here, or a new one."""
+    if "PREFECT_API_URL" in os.environ:
+        yield
+        return
+    api = f"http://{HOST}:{PORT}/api"
+    os.environ["PREFECT_API_URL"] = api
+    if answers(api):
+        yield
+        return
+    server = _start_server()
+    try:
+        _await(api, server)
+        yield
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _start_server() -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST,
+               "--port", str(PORT), "--no-ui" if os.environ.get("ROCI_NO_UI") else "--ui"]
+    environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+
+
+def _await(api: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        if answers(api):
+            return
+        time.sleep(0.5)
+    raise InfrastructureError(
+        "NO_PREFECT_SERVER",
+        where=api,
+        found="a Prefect server that ended" if server.poll() is not None else "no answer",
+        expected=f"a server that answers within {START_SECONDS} s",
+        remedy="see that the port is free, or set PREFECT_API_URL to a running server",
+    )
+
+
+def answers(api: str) -> bool:
+    """Return whether a Prefect server answers at this address."""
+    try:
+        with urllib.request.urlopen(f"{api}/health", timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

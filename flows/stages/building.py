@@ -1,0 +1,163 @@
+"""Building the marts: what changed is counted, protected, checked and published as one."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from configs.errors import PublicationHeld
+from flows.context import Context
+from flows.outcome import BuildOutcome
+from flows.stages.marts import KEYS, MartFiles, connect, write_marts
+from flows.stages.planning import BuildPlan, plan_build
+from flows.slices import slice_parts
+from warehouse.ledger import MartRecord
+from warehouse.locks import lock
+from warehouse.publish import Mart, MartArea
+
+log = logging.getLogger("roci.marts")
+
+WAIT_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Build:
+    """A publication in the making: its id and plan."""
+
+    publication_id: str
+    plan: BuildPlan
+
+
+def build_marts(context: Context, *, everything: bool = False) -> BuildOutcome:
+    """Build and publish the slices whose inputs have changed; the others stay as they are.
+
+    Afterwards Parquet and SQL hold the same rows. Where the marts do not pass their own suite the
+    last publication stays and the outcome is `held`.
+
+    Raises:
+        InfrastructureError, OSError: storage or database failed; the last publication stays.
+    """
+    started = time.perf_counter()
+    with lock(context.workspace, "publication", WAIT_SECONDS, what="publication"):
+        context.publisher.recover()
+        plan = plan_build(context, everything=everything)
+        if plan.nothing_to_do:
+            return BuildOutcome(None, "unchanged", slices_kept=len(plan.kept))
+        build = Build(context.ledger.new_publication_id(), plan)
+        try:
+            marts = _build(context, build)
+        except PublicationHeld as held:
+            context.ledger.record_publication(
+                plan.fingerprints, [], publication_id=build.publication_id, state="held",
+                fault=held,
+            )
+            return BuildOutcome(build.publication_id, "held", code=held.code, message=str(held))
+        finally:
+            shutil.rmtree(context.workspace.work / "publish", ignore_errors=True)
+    seconds = time.perf_counter() - started
+    log.info(
+        "publication=%s slices_built=%d slices_kept=%d seconds=%.2f",
+        build.publication_id, len(plan.changed), len(plan.kept), seconds,
+    )
+    rows = {mart.name: mart.rows for mart in marts}
+    return BuildOutcome(
+        build.publication_id, "published", len(plan.changed), len(plan.kept), rows,
+        seconds=seconds,
+    )
+
+
+def _build(context: Context, build: Build) -> list[MartRecord]:
+    """Write every mart aside, check what is to be published, then publish and record it."""
+    with connect(context) as con:
+        files = write_marts(context, build.plan, con)
+        _check(context, build, files, con)
+    records = [_record(name, path) for name, path in sorted(files.all.items())]
+    context.publisher.publish(
+        build.publication_id,
+        reporting=_marts(context, build, files, "reporting"),
+        restricted=_marts(context, build, files, "restricted"),
+    )
+    context.ledger.record_publication(
+        build.plan.fingerprints, records, publication_id=build.publication_id
+    )
+    return records
+
+
+def _check(
+    context: Context, build: Build, files: MartFiles, con: duckdb.DuckDBPyConnection
+) -> None:
+    """Run the marts suite over what is to be published.
+
+    Raises:
+        PublicationHeld: a check of severity `hold` did not pass.
+    """
+    from flows.stages.batch import recorded
+    from validation.mart_rules import mart_violations
+    from validation.suites import needed_columns, run_marts_suite, suite_for
+
+    suite = suite_for(context.catalogue, "marts")
+    for name, path in files.reporting.items():
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM read_parquet('{path}')")
+    marts = context.catalogue.marts
+    violations = mart_violations(con, [*marts.crossed, *marts.one_way])
+    wanted = needed_columns(suite)
+    frames = {
+        name: con.sql(f"SELECT {', '.join(wanted.get(name) or ['*'])} FROM {name}").df()
+        for name in files.reporting
+        if name in suite.expectations
+    }
+    absent = set(suite.expectations) - set(frames) - {"violations"}
+    asked = suite.model_copy(update={
+        "expectations": {n: e for n, e in suite.expectations.items() if n not in absent}
+    })
+    result = run_marts_suite(
+        asked, frames, violations, context.workspace.docs, build.publication_id
+    )
+    context.ledger.record_checks(build.publication_id, [recorded(c) for c in result.checks])
+    failed = result.failed("hold")
+    if failed:
+        raise PublicationHeld(
+            failed[0].code,
+            where=f"publication {build.publication_id}",
+            found="; ".join(f"{check.meaning} Found {check.observed}" for check in failed[:5]),
+            expected="marts that pass their own suite",
+            remedy="the last publication stays; keep the log and report this, it is a fault of roci",
+        )
+
+
+def _marts(
+    context: Context, build: Build, files: MartFiles, area: MartArea
+) -> dict[str, Mart]:
+    """Return what the publisher needs of each mart of an area."""
+    config = context.catalogue.marts
+    crossed = (*config.crossed, *config.one_way)
+    by_slice = bool(build.plan.kept) and not build.plan.gone
+    marts = {}
+    for name, path in files.of(area).items():
+        sliced = by_slice and name in files.sliced
+        marts[name] = Mart(
+            path=path,
+            key=KEYS[name](crossed),
+            sql=name != "student_result" or config.sql_student_rows,
+            slices=_slices(build.plan) if sliced else None,
+        )
+    return marts
+
+
+def _slices(plan: BuildPlan) -> list[dict[str, str | int]]:
+    parts = [slice_parts(name) for name in plan.changed]
+    return [{"assessment": assessment, "school_year": year} for assessment, year in parts]
+
+
+def _record(name: str, path: Path) -> MartRecord:
+    import pyarrow.parquet as pq
+
+    with path.open("rb") as stream:
+        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    return MartRecord(name, pq.read_metadata(path).num_rows, content)

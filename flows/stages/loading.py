@@ -1,0 +1,399 @@
+"""One load: a file's rows into the lake, or the reason why not; nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from configs.errors import FileRefused, LoadHeld, RociError
+from configs.models import Source
+from flows.context import Context
+from flows.load_key import load_inputs, load_key
+from flows.outcome import LoadOutcome
+from flows.stages.batch import check_batch
+from flows.stages.extract import Extract, open_extract
+from flows.stages.intake import Incoming, leave_landing
+from flows.stages.rows import RowTally, StagedRows, distinct_rows, flag_texts, stage_rows
+from flows.stages.slicing import slices_of
+from transforms.faults import all_faults
+from transforms.repeats import resolve
+from validation.cross_rows import check_cross_rows
+from warehouse.ledger import Counts, LoadedPartitions, Step
+from warehouse.lake import scan_sql
+from warehouse.ledger_records import Load
+from warehouse.locks import lock
+from warehouse.staging import StagedFiles, amend
+
+log = logging.getLogger("roci.load")
+
+LAKE_WAIT_SECONDS = 3600
+REJECTED = ("DUPLICATE_CONFLICT",)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One load under way: whose it is, where its rows are staged, what is left out of it.
+
+    `released` is the held load that a person let through. `suites` is whether the batch suite runs.
+    """
+
+    load_id: str
+    source: Source
+    incoming: Incoming
+    folder: Path
+    released: bool = False
+    suites: bool = True
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A whole file's rows after the rules across rows."""
+
+    files: StagedFiles
+    rows: dict[str, int]
+    tally: RowTally
+
+
+def load_incoming(
+    context: Context, incoming: Incoming, *, released: str | None = None, suites: bool = True
+) -> LoadOutcome:
+    """Load one file, unless exactly this is loaded already; its fate is then on record.
+
+    Args:
+        context: the opened workspace.
+        incoming: the file, claimed by a source, its bytes in the raw store.
+        released: the held load that a person lets through.
+        suites: whether the batch suite runs (benchmarks measure without it).
+
+    Returns:
+        What became of it. A refused or held file is an outcome, not an error.
+
+    Raises:
+        InfrastructureError, OSError: storage or database failed; the same call may be repeated.
+    """
+    inputs = load_inputs(context.catalogue, incoming.source, incoming.sha256, incoming.district_id)
+    key = load_key(inputs)
+    with lock(context.workspace, f"load-{key[:16]}", LAKE_WAIT_SECONDS):
+        known = context.ledger.find_by_key(key)
+        if known is not None and known.state == "loaded":
+            leave_landing(context, incoming, None)
+            return _outcome(known, "unchanged")
+        load_id = context.ledger.open_load(
+            incoming.source, key, inputs, incoming.sha256, incoming.file_name, incoming.district_id
+        )
+        outcome, error = _attempt(context, load_id, incoming, released, suites)
+        if released is not None and outcome.state == "loaded":
+            context.ledger.finish(released, "superseded")
+    leave_landing(context, incoming, error)
+    log.info(
+        "load=%s source=%s state=%s code=%s received=%d loaded=%d quarantined=%d set_aside=%d "
+        "seconds=%.2f",
+        load_id, outcome.source, outcome.state, outcome.code, outcome.received, outcome.loaded,
+        outcome.quarantined, outcome.set_aside, outcome.seconds,
+    )
+    return outcome
+
+
+def _attempt(
+    context: Context, load_id: str, incoming: Incoming, released: str | None, suites: bool
+) -> tuple[LoadOutcome, RociError | None]:
+    """Load the file and record how it ended, whatever that is."""
+    started = time.perf_counter()
+    source = context.catalogue.source(incoming.source)
+    try:
+        with _folder(context, load_id) as folder:
+            work = Work(load_id, source, incoming, folder, released is not None, suites)
+            _load(context, work)
+        error: RociError | None = None
+    except (FileRefused, LoadHeld) as stopped:
+        error = stopped
+        context.ledger.finish(
+            load_id, "held" if isinstance(stopped, LoadHeld) else "failed", fault=stopped
+        )
+    except BaseException as broken:
+        _record_interruption(context, load_id, broken)
+        raise
+    seconds = time.perf_counter() - started
+    outcome = _outcome(context.ledger.load(load_id), seconds=seconds)
+    return replace(outcome, message=str(error) if error else None), error
+
+
+def _load(context: Context, work: Work) -> None:
+    """Read, check, resolve, hold against the suite, commit.
+
+    Raises:
+        FileRefused, LoadHeld: see their codes.
+    """
+    with context.raw.open(work.incoming.sha256) as stream:
+        clock = time.perf_counter()
+        extract = open_extract(context, work.source, work.incoming, stream)
+        staged = stage_rows(
+            extract.pieces, extract.encoder, work.source, context.catalogue, work.folder
+        )
+        _step(context, work, "rows", staged.tally, clock)
+        _quarantine(context, work, extract, staged.tally.rejects)
+        _refuse_too_many_rejects(work, staged.tally)
+        clock = time.perf_counter()
+        with duckdb.connect() as con:
+            resolved = _resolve(context, work, staged, con)
+            _across_step(context, work, staged, resolved, clock)
+            _quarantine(context, work, extract, resolved.tally.rejects)
+            _refuse_too_many_rejects(work, resolved.tally)
+            _record_rows(context, work.load_id, resolved.tally)
+            if work.suites and resolved.rows:
+                check_batch(context, work, resolved.files, con)
+            _commit(context, work, resolved, con)
+
+
+def _resolve(
+    context: Context, work: Work, staged: StagedRows, con: duckdb.DuckDBPyConnection
+) -> Resolved:
+    """Settle what only all rows together show: duplicates, repeats, histories."""
+    if not staged.files:
+        return Resolved({}, {}, staged.tally)
+    view(con, "staged", staged.files)
+    settled = resolve(con, "staged", work.source)
+    rejected = _with_code(settled, REJECTED)
+    aside = _with_code(settled, REJECTED, invert=True)
+    flags = check_cross_rows(con, "staged", work.source, _earlier(context, work, con))
+    tally = RowTally(
+        received=staged.tally.received,
+        made=staged.tally.made,
+        staged=staged.tally.staged - settled.num_rows,
+        rejects=[*staged.tally.rejects, rejected],
+        set_aside=[*staged.tally.set_aside, aside],
+        flags=[*staged.tally.flags, flags],
+    )
+    if not settled.num_rows and not flags.num_rows:
+        return Resolved(staged.files, staged.rows, tally)
+    texts = _merged_flags(staged.tally.flags, flags) if flags.num_rows else None
+    leaving = settled["source_row"].combine_chunks() if settled.num_rows else None
+    files, rows = amend(staged.files, leaving, texts)
+    return Resolved(files, rows, tally)
+
+
+def _with_code(faults: pa.Table, codes: tuple[str, ...], invert: bool = False) -> pa.Table:
+    chosen = [(code in codes) != invert for code in faults["code"].to_pylist()]
+    kept = faults.filter(pa.array(chosen, pa.bool_()))
+    return kept.append_column("field", pa.nulls(kept.num_rows, pa.string()))
+
+
+def _merged_flags(before: list[pa.Table], across: pa.Table) -> pa.Table:
+    """Return the flag texts of the rows that the rules across rows flagged, earlier flags kept."""
+    flagged = set(across["source_row"].to_pylist())
+    earlier = all_faults(before)
+    same = pa.array([row in flagged for row in earlier["source_row"].to_pylist()], pa.bool_())
+    return flag_texts(all_faults([earlier.filter(same), across]))
+
+
+def _earlier(context: Context, work: Work, con: duckdb.DuckDBPyConnection) -> str | None:
+    """Make a view of the source's other partitions, and return its name if there are any."""
+    replaced = {row[0] for row in con.execute("SELECT DISTINCT partition FROM staged").fetchall()}
+    others = [
+        live.partition
+        for live in context.ledger.live_partitions(work.source.table)
+        if live.source == work.source.name and live.partition not in replaced
+    ]
+    if not others or work.source.table != "student_result":
+        return None
+    scan = context.lake.scan_sql(work.source.table, work.source.name, others)
+    if scan is None:
+        return None
+    con.execute(f"CREATE OR REPLACE VIEW earlier AS SELECT * FROM {scan}")
+    return "earlier"
+
+
+def view(con: duckdb.DuckDBPyConnection, name: str, files: StagedFiles) -> None:
+    """Make a view over staged files, with column `partition`."""
+    selects = [
+        f"SELECT *, {_quoted(partition)} AS partition FROM read_parquet("
+        + "[" + ", ".join(_quoted(str(path)) for path in paths) + "], hive_partitioning = false)"
+        for partition, paths in files.items()
+    ]
+    con.execute(f"CREATE OR REPLACE VIEW {name} AS " + " UNION ALL BY NAME ".join(selects))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _commit(
+    context: Context, work: Work, resolved: Resolved, con: duckdb.DuckDBPyConnection
+) -> None:
+    """Replace the partitions in the lake in one commit, then say so in the ledger."""
+    counts = Counts(
+        received=resolved.tally.received + resolved.tally.made,
+        loaded=resolved.tally.staged,
+        quarantined=resolved.tally.rejected_rows,
+        set_aside=resolved.tally.aside_rows,
+    )
+    counts.require_balance(work.load_id)
+    table = work.source.table
+    if not resolved.rows:
+        raise _nothing_left(work, counts)
+    view(con, "final", resolved.files)
+    slices = slices_of(con, "final", table)
+    clock = time.perf_counter()
+    with lock(context.workspace, f"lake-{table}", LAKE_WAIT_SECONDS):
+        context.lake.replace(table, work.source.name, resolved.files, work.load_id)
+        context.ledger.record_step(
+            work.load_id,
+            Step("lake", counts.loaded, counts.loaded, seconds=time.perf_counter() - clock),
+        )
+        loaded = LoadedPartitions(table, resolved.rows, slices)
+        context.ledger.finish_loaded(work.load_id, counts, [loaded])
+
+
+def _nothing_left(work: Work, counts: Counts) -> FileRefused:
+    return FileRefused(
+        "EMPTY_FILE",
+        where=work.incoming.file_name,
+        found=f"{counts.received} records, none of which can be loaded",
+        expected="at least one record to load",
+        remedy=f"see `roci explain {work.load_id}` for the reasons, or export the file again",
+    )
+
+
+def _step(context: Context, work: Work, name: str, tally: RowTally, clock: float) -> None:
+    context.ledger.record_step(
+        work.load_id,
+        Step(
+            name,
+            rows_in=tally.received,
+            rows_made=tally.made,
+            rows_out=tally.staged,
+            rows_rejected=tally.rejected_rows,
+            rows_set_aside=tally.aside_rows,
+            seconds=time.perf_counter() - clock,
+        ),
+    )
+
+
+def _across_step(
+    context: Context, work: Work, staged: StagedRows, resolved: Resolved, clock: float
+) -> None:
+    before, after = staged.tally, resolved.tally
+    context.ledger.record_step(
+        work.load_id,
+        Step(
+            "across",
+            rows_in=before.staged,
+            rows_out=after.staged,
+            rows_rejected=after.rejected_rows - before.rejected_rows,
+            rows_set_aside=after.aside_rows - before.aside_rows,
+            seconds=time.perf_counter() - clock,
+        ),
+    )
+
+
+def _record_rows(context: Context, load_id: str, tally: RowTally) -> None:
+    """Note in the ledger which rows left and why, and how many stay with which remark."""
+    context.ledger.record_rows(load_id, all_faults(tally.rejects), "reject")
+    context.ledger.record_rows(load_id, all_faults(tally.set_aside), "set_aside")
+    counts: dict[tuple[str, str | None], int] = {}
+    flags = all_faults(tally.flags)
+    for row in flags.group_by(["code", "field"]).aggregate([([], "count_all")]).to_pylist():
+        counts[(row["code"], row["field"])] = row["count_all"]
+    context.ledger.record_flags(load_id, counts)
+
+
+def _quarantine(
+    context: Context, work: Work, extract: Extract, rejects: list[pa.Table]
+) -> None:
+    """Keep the rejected rows as they stand in the file, with their codes and fields."""
+    if not distinct_rows(rejects):
+        return
+    reasons = _reasons(all_faults(rejects))
+    raw = extract.raw_rows(reasons["source_row"].to_pylist())
+    context.quarantine.write(work.load_id, reasons.join(raw, "source_row").sort_by("source_row"))
+
+
+def _reasons(faults: pa.Table) -> pa.Table:
+    """Return a row for each rejected row: `source_row`, its `codes` and its `fields`."""
+    codes: dict[int, dict[str, set[str]]] = {}
+    for fault in faults.to_pylist():
+        of_row = codes.setdefault(fault["source_row"], {"codes": set(), "fields": set()})
+        of_row["codes"].add(fault["code"])
+        of_row["fields"].update([fault["field"]] if fault["field"] else [])
+    rows = sorted(codes)
+    return pa.table({
+        "source_row": pa.array(rows, pa.int32()),
+        "codes": pa.array([",".join(sorted(codes[row]["codes"])) for row in rows], pa.string()),
+        "fields": pa.array([",".join(sorted(codes[row]["fields"])) for row in rows], pa.string()),
+    })
+
+
+def _refuse_too_many_rejects(work: Work, tally: RowTally) -> None:
+    """Refuse a file of which more rows are rejected than its source allows.
+
+    Raises:
+        FileRefused: TOO_MANY_REJECTS, or EMPTY_FILE where there are no records at all.
+    """
+    rows = tally.received + tally.made
+    if rows == 0:
+        raise FileRefused(
+            "EMPTY_FILE",
+            where=work.incoming.file_name,
+            found="a header and no records",
+            expected="at least one record",
+            remedy="export the file again and put it into landing/",
+        )
+    share = 100 * tally.rejected_rows / rows
+    allowed = work.source.threshold.rejected_pct
+    if share > allowed and not work.released:
+        raise FileRefused(
+            "TOO_MANY_REJECTS",
+            where=work.incoming.file_name,
+            found=f"{tally.rejected_rows:,} of {rows:,} rows rejected ({share:.1f} percent)",
+            expected=f"at most {allowed:g} percent (threshold of source {work.source.name})",
+            remedy=f"see `roci explain {work.load_id}` for the reasons, correct the extract and "
+            "land it again",
+        )
+
+
+@contextmanager
+def _folder(context: Context, load_id: str) -> Iterator[Path]:
+    """Yield the load's folder for work in progress; it is gone afterwards."""
+    folder = context.workspace.staging / load_id
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _record_interruption(context: Context, load_id: str, broken: BaseException) -> None:
+    """Say in the ledger that the load was cut off, if the ledger can still be reached."""
+    fault = broken if isinstance(broken, RociError) else RociError(
+        "INTERRUPTED",
+        where=load_id,
+        found=f"cut off by {type(broken).__name__}",
+        expected="a load that runs to its end",
+        remedy="type the same command again; what was not whole is not shown",
+    )
+    try:
+        context.ledger.finish(load_id, "failed", fault=fault)
+    except Exception:  # the cause itself is raised right after
+        log.warning("load=%s state=unrecorded cause=%s", load_id, type(broken).__name__)
+
+
+def _outcome(load: Load, state: str | None = None, seconds: float = 0.0) -> LoadOutcome:
+    return LoadOutcome(
+        load_id=load.load_id,
+        source=load.source,
+        file_name=load.file_name or "",
+        state=state or load.state,
+        code=load.fault.code if load.fault else None,
+        received=load.rows_received or 0,
+        loaded=load.rows_loaded or 0,
+        quarantined=load.rows_quarantined or 0,
+        set_aside=load.rows_set_aside or 0,
+        seconds=seconds,
+    )

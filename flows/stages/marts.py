@@ -1,0 +1,235 @@
+"""Every mart as a Parquet file aside: changed slices from the lake, the others as published last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from flows.context import Context
+from flows.slices import slice_parts
+from flows.stages.planning import DIRECTORY, RESULTS, ROSTER, BuildPlan
+from flows.stages.protecting import DECISIONS, decide
+from transforms import dimensions as dims
+from transforms import marts as mart_sql
+from transforms import organisations as orgs
+from transforms.cells import CellPlan, build_cells
+from transforms.encode import typed_schema
+from transforms.roster import fill_from_roster
+from warehouse.lake import scan_sql
+from warehouse.publish import MartArea
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CELL_KEY = ("school_year", "assessment", "subject", "test_window", "grade", "org_level", "org_id")
+Key = Callable[[Sequence[str]], Sequence[str]]
+
+
+def _cell_key(groups: Sequence[str]) -> Sequence[str]:
+    return (*CELL_KEY, *groups)
+
+
+def _level_key(groups: Sequence[str]) -> Sequence[str]:
+    return (*CELL_KEY, *groups, "performance_level")
+
+
+KEYS: dict[str, Key] = {
+    "mart_achievement": _cell_key,
+    "mart_achievement_unsuppressed": _cell_key,
+    "mart_level": _level_key,
+    "mart_level_unsuppressed": _level_key,
+    "student_result": lambda _: ("source", "partition", "load_id", "source_row"),
+    "dim_school": lambda _: ("school_year", "school_id"),
+    "dim_assessment": lambda _: ("assessment", "subject", "performance_level"),
+    "dim_student_group": lambda _: ("dimension", "code"),
+}
+
+
+@dataclass(frozen=True)
+class MartFiles:
+    """The marts of one build as Parquet files aside, by name. `sliced`: those built by slice."""
+
+    reporting: dict[str, Path]
+    restricted: dict[str, Path]
+    sliced: frozenset[str]
+
+    @property
+    def all(self) -> dict[str, Path]:
+        """Return all marts of both areas."""
+        return {**self.reporting, **self.restricted}
+
+    def of(self, area: MartArea) -> dict[str, Path]:
+        """Return the marts of one area."""
+        return self.reporting if area == "reporting" else self.restricted
+
+
+def connect(context: Context) -> duckdb.DuckDBPyConnection:
+    """Return an in-memory DuckDB that spills into the workspace's own work folder."""
+    con = duckdb.connect()
+    folder = context.workspace.work / "duckdb"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    con.execute(f"SET temp_directory = '{folder}'")
+    con.execute("SET enable_progress_bar = false")
+    return con
+
+
+def write_marts(
+    context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection
+) -> MartFiles:
+    """Write every mart that is to be published, suppressed where it is public."""
+    _relate(context, plan, con)
+    writer = _Writer(context, plan, con)
+    writer.dimension("dim_school", dims.dim_school_sql("all_results", "directory", "partners"))
+    cells = count_cells(context, plan, con)
+    if cells is not None:
+        config = context.catalogue.marts
+        decide(con, cells, config)
+        exact = mart_sql.exact_achievement_sql(cells, config, DECISIONS)
+        writer.sliced("mart_achievement_unsuppressed", "restricted", exact)
+        writer.sliced(
+            "mart_level_unsuppressed", "restricted",
+            mart_sql.exact_level_sql(cells, config, DECISIONS),
+        )
+        writer.sliced("student_result", "restricted", "SELECT * FROM results_filled")
+        writer.sliced(
+            "mart_achievement", "reporting",
+            mart_sql.published_achievement_sql(cells, config, DECISIONS),
+        )
+        writer.sliced(
+            "mart_level", "reporting", mart_sql.published_level_sql(cells, config, DECISIONS)
+        )
+    _configured_dimensions(context, con, writer)
+    return writer.files()
+
+
+def count_cells(
+    context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection
+) -> CellPlan | None:
+    """Build the cells of the changed slices; null where nothing is loaded at all."""
+    if not (plan.changed or plan.kept):
+        return None
+    config = context.catalogue.marts
+    groups = (*config.crossed, *config.one_way)
+    filled = fill_from_roster(con, "results", "roster", groups)
+    cell_plan = CellPlan.configured(config, context.catalogue.assessments)
+    con.execute(
+        f"CREATE OR REPLACE VIEW names AS {orgs.org_names_sql('dim_school', 'network_titles')}"
+    )
+    organisations = orgs.Organisations("partners", "networks", "names")
+    build_cells(con, filled, organisations, cell_plan)
+    return cell_plan
+
+
+def _relate(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> None:
+    """Make the relations that everything is built from."""
+    network = context.catalogue.network
+    for name, table in (
+        ("partners", orgs.partner_schools(network)),
+        ("networks", orgs.network_schools(network)),
+        ("network_titles", orgs.network_titles(network)),
+    ):
+        con.register(f"{name}_given", table)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {name}_given")
+    _relate_lake(context, con, "roster", ROSTER)
+    _relate_lake(context, con, "directory", DIRECTORY)
+    _relate_lake(context, con, "all_results", RESULTS)
+    _relate_changed(context, plan, con)
+
+
+def _relate_lake(
+    context: Context, con: duckdb.DuckDBPyConnection, name: str, table: str
+) -> None:
+    scan = context.lake.scan_sql(table)
+    if scan is None:
+        con.register(f"{name}_given", empty_table(context, table))
+        scan = f"{name}_given"
+    con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {scan}")
+
+
+def empty_table(context: Context, table: str) -> pa.Table:
+    """Return a lake table that has never been written: its columns and no rows."""
+    import pyarrow as pa
+
+    schema = typed_schema(table, context.catalogue)
+    plain = [
+        pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
+        for f in schema
+    ]
+    extra = [pa.field(name, pa.string()) for name in ("flags", "source", "partition")]
+    return pa.schema([*plain, *extra]).empty_table()
+
+
+def _relate_changed(
+    context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection
+) -> None:
+    """Make view `results`: the lake's rows of the changed slices, each with its load."""
+    files = [
+        file
+        for source, partitions in plan.partitions.items()
+        for file in context.lake.files(RESULTS, source, partitions)
+    ]
+    if not files:
+        con.execute("CREATE OR REPLACE VIEW results AS SELECT * FROM all_results WHERE false")
+        return
+    pairs = ", ".join("('{}', {})".format(*slice_parts(name)) for name in plan.changed)
+    con.execute(
+        f"CREATE OR REPLACE VIEW results AS SELECT * FROM {scan_sql(files)} "
+        f"WHERE (assessment, school_year) IN ({pairs})"
+    )
+
+
+def _configured_dimensions(
+    context: Context, con: duckdb.DuckDBPyConnection, writer: _Writer
+) -> None:
+    """Write the dimensions that configuration alone decides."""
+    catalogue = context.catalogue
+    groups = ["grade", *catalogue.marts.crossed, *catalogue.marts.one_way]
+    con.register("assessments_given", dims.dim_assessment(catalogue.assessments))
+    con.register("groups_given", dims.dim_student_group(catalogue.vocabularies, groups))
+    writer.dimension("dim_assessment", "SELECT * FROM assessments_given")
+    writer.dimension("dim_student_group", "SELECT * FROM groups_given")
+
+
+class _Writer:
+    """Writes marts aside and remembers where."""
+
+    def __init__(
+        self, context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection
+    ) -> None:
+        self._context, self._plan, self._con = context, plan, con
+        self._files: dict[MartArea, dict[str, Path]] = {"reporting": {}, "restricted": {}}
+        self._sliced: set[str] = set()
+
+    def dimension(self, name: str, sql: str) -> None:
+        """Write a reporting mart whole, and let later ones read it under its name."""
+        self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+        self._write(name, "reporting", f"SELECT * FROM {name}")
+
+    def sliced(self, name: str, area: MartArea, sql: str) -> None:
+        """Write a mart of which the changed slices are new and the kept ones as published."""
+        self._sliced.add(name)
+        published = self._context.publisher.path(name, area)
+        if self._plan.kept and published.exists():
+            pairs = ", ".join("('{}', {})".format(*slice_parts(n)) for n in self._plan.kept)
+            kept = (
+                f"SELECT * FROM read_parquet('{published}') "
+                f"WHERE (assessment, school_year) IN ({pairs})"
+            )
+            sql = f"{kept} UNION ALL BY NAME ({sql})"
+        self._write(name, area, sql)
+
+    def _write(self, name: str, area: MartArea, sql: str) -> None:
+        path = self._context.publisher.stage(name, area)
+        self._con.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
+        if self._con.execute(f"SELECT count(*) FROM read_parquet('{path}')").fetchall()[0][0]:
+            self._files[area][name] = path
+
+    def files(self) -> MartFiles:
+        """Return what has been written; a mart without rows is left out."""
+        return MartFiles(
+            self._files["reporting"], self._files["restricted"], frozenset(self._sliced)
+        )

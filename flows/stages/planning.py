@@ -1,0 +1,92 @@
+"""What has to be built: the slices of the marts whose inputs are not those of the last publication."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from configs.catalogue import digest
+from flows.context import Context
+from flows.load_key import code_hash
+from flows.slices import slice_parts
+from warehouse.ledger_records import LivePartition
+
+RESULTS, ROSTER, DIRECTORY = "student_result", "student_roster", "school"
+DIMENSIONS = "dimensions"
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """The slices to build and to keep, and the fingerprint of each slice's inputs.
+
+    `partitions` are the live partitions of the results, by source, that hold a slice to build.
+    """
+
+    fingerprints: dict[str, str]
+    changed: tuple[str, ...]
+    kept: tuple[str, ...]
+    gone: tuple[str, ...]
+    partitions: dict[str, tuple[str, ...]]
+    dimensions_changed: bool
+
+    @property
+    def nothing_to_do(self) -> bool:
+        """Return whether what is published is what would be built."""
+        return not (self.changed or self.gone or self.dimensions_changed)
+
+
+def plan_build(context: Context, *, everything: bool) -> BuildPlan:
+    """Compare the inputs of every slice with those of the last publication."""
+    live = context.ledger.live_partitions(RESULTS)
+    now = fingerprints(context, live)
+    last = context.ledger.last_publication()
+    before = dict(last.slices) if last is not None and not everything else {}
+    slices = [name for name in now if name != DIMENSIONS]
+    changed = tuple(name for name in slices if before.get(name) != now[name])
+    return BuildPlan(
+        fingerprints=now,
+        changed=changed,
+        kept=tuple(name for name in slices if name not in changed),
+        gone=tuple(name for name in before if name not in now),
+        partitions=_partitions(live, set(changed)),
+        dimensions_changed=before.get(DIMENSIONS) != now.get(DIMENSIONS),
+    )
+
+
+def fingerprints(context: Context, live: list[LivePartition]) -> dict[str, str]:
+    """Return a digest of everything that each slice is made of, and one for the dimensions.
+
+    A slice is made of its results, of the rosters and directories of its school year, of marts.yml,
+    network.yml and the assessments, and of the code. Empty where nothing is loaded.
+    """
+    beside = {table: _loads_by_year(context, table) for table in (ROSTER, DIRECTORY)}
+    basis = [context.catalogue.marts_hash, code_hash()]
+    results: dict[str, list[list[str]]] = defaultdict(list)
+    for part in live:
+        for name in part.slices:
+            results[name].append([part.load_id, part.source, part.partition])
+    made = {}
+    for name, parts in sorted(results.items()):
+        year = slice_parts(name)[1]
+        others = [beside[table].get(year, []) for table in (ROSTER, DIRECTORY)]
+        made[name] = digest([basis, sorted(parts), others])
+    if made or beside[DIRECTORY]:
+        schools = sorted([part.load_id, part.source, part.partition] for part in live)
+        made[DIMENSIONS] = digest([basis, schools, sorted(beside[DIRECTORY].items())])
+    return made
+
+
+def _loads_by_year(context: Context, table: str) -> dict[int, list[list[str]]]:
+    loads: dict[int, list[list[str]]] = defaultdict(list)
+    for part in context.ledger.live_partitions(table):
+        for name in part.slices:
+            loads[slice_parts(name)[1]].append([part.load_id, part.source, part.partition])
+    return {year: sorted(parts) for year, parts in loads.items()}
+
+
+def _partitions(live: list[LivePartition], changed: set[str]) -> dict[str, tuple[str, ...]]:
+    holding: dict[str, list[str]] = defaultdict(list)
+    for part in live:
+        if changed & set(part.slices):
+            holding[part.source].append(part.partition)
+    return {source: tuple(sorted(parts)) for source, parts in sorted(holding.items())}

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import sqlite3
+import traceback
+
+import pytest
+import sqlalchemy as sa
+
+from configs.errors import ConfigurationError, InfrastructureError
+from warehouse.database import Database
+from warehouse.ledger import Ledger
+
+SECRET = "correct-horse"
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_usual_spelling_of_a_postgresql_address_is_taken(workspace, scheme):
+    database = Database.for_workspace(workspace, f"{scheme}://u:p@h:5432/d")
+    assert database.dialect == "postgresql"
+    assert database.url.drivername == "postgresql+psycopg"
+    assert database.schema("reporting") == "reporting"
+    assert database.path("reporting") is None
+
+
+@pytest.mark.parametrize("address", ["mysql://u:p@h/d", "nonsense", "sqlite:///x"])
+def test_another_address_is_refused_before_anything_is_opened(workspace, address):
+    with pytest.raises(ConfigurationError, match="BAD_DATABASE_URL"):
+        Database.for_workspace(workspace, address)
+
+
+def test_without_an_address_there_are_three_sqlite_files(workspace):
+    database = Database.from_environment(workspace, {"ROCI_DATABASE_URL": ""})
+    assert database.dialect == "sqlite"
+    assert database.schema("ledger") is None
+    assert database.path("restricted") == workspace.restricted_path
+    assert not workspace.ledger_path.exists()
+
+
+def test_a_password_stands_in_no_message(workspace):
+    address = f"postgresql://user:{SECRET}@127.0.0.1:1/d?connect_timeout=1"
+    database = Database.for_workspace(workspace, address)
+    with pytest.raises(InfrastructureError, match="DATABASE_AWAY") as caught:
+        Ledger(database).loads()
+    told = "".join(traceback.format_exception(caught.value)) + str(caught.value)
+    assert SECRET not in told
+    assert "user:***@127.0.0.1:1/d" in str(caught.value)
+    assert SECRET not in repr(database)
+
+
+def test_the_ledger_file_has_a_write_ahead_log_and_is_private(workspace):
+    Ledger(Database.for_workspace(workspace)).create()
+    assert workspace.ledger_path.stat().st_mode & 0o777 == 0o600
+    with sqlite3.connect(workspace.ledger_path) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_foreign_keys_are_kept(database):
+    Ledger(database).create()
+    insert = "INSERT INTO {}load_input VALUES ('L0', 'file', 'x', 'y')"
+    schema = "ledger." if database.dialect == "postgresql" else ""
+    with pytest.raises(sa.exc.IntegrityError), database.write("ledger") as connection:
+        connection.exec_driver_sql(insert.format(schema))
+
+
+def test_a_transaction_that_raises_leaves_nothing(database):
+    ledger = Ledger(database)
+    ledger.create()
+    with pytest.raises(ValueError, match="half way"), database.write("ledger") as connection:
+        schema = "ledger." if database.dialect == "postgresql" else ""
+        connection.exec_driver_sql(f"DELETE FROM {schema}load")
+        connection.exec_driver_sql(
+            f"INSERT INTO {schema}raw_file VALUES ('a', 1, 'n', '2026-01-01 00:00:00')"
+        )
+        raise ValueError("half way")
+    assert ledger.raw("a") is None
+
+
+def test_a_mistake_in_our_own_sql_is_not_told_as_a_database_that_is_away(database):
+    Ledger(database).create()
+    with pytest.raises(sa.exc.DBAPIError), database.read("ledger") as connection:
+        connection.exec_driver_sql("SELECT no_such_column FROM no_such_table")
+
+
+def test_a_locked_ledger_is_told_as_infrastructure(workspace, monkeypatch):
+    monkeypatch.setattr("warehouse.database.BUSY_MILLISECONDS", 50)
+    ledger = Ledger(Database.for_workspace(workspace))
+    ledger.create()
+    other = sqlite3.connect(workspace.ledger_path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(InfrastructureError, match="locked"):
+        ledger.register_file("a", 1, "n")
+    assert ledger.loads() == []
+    other.close()
+
+
+def test_reading_marts_that_were_never_published_creates_no_file(workspace):
+    database = Database.for_workspace(workspace)
+    with pytest.raises(InfrastructureError), database.read("reporting") as connection:
+        connection.exec_driver_sql("SELECT 1 FROM mart_achievement")
+    assert not workspace.reporting_path.exists()

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from configs.errors import FileRefused
+from warehouse.landing import Landing
+
+
+@pytest.fixture
+def landing(workspace) -> Landing:
+    return Landing(workspace)
+
+
+def put(landing: Landing, name: str, content: str = "x") -> None:
+    path = landing.workspace.landing / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+
+
+def refusal(found: str = "no header") -> FileRefused:
+    return FileRefused(
+        "UNKNOWN_HEADER", where="x.csv", found=found, expected="a header", remedy="ask"
+    )
+
+
+def test_the_first_folder_is_the_district_whatever_lies_below(landing):
+    for name in ("top.csv", "0100001/a.csv", "0100001/2024/b.csv"):
+        put(landing, name)
+    found = {file.name: file.district_id for file in landing.files()}
+    assert found == {"top.csv": None, "a.csv": "0100001", "b.csv": "0100001"}
+
+
+def test_hidden_unfinished_and_refused_files_are_passed_over(landing):
+    for name in (".DS_Store", "a.csv.part", "b.TMP", "c.filepart", "d.crdownload", ".git/e.csv"):
+        put(landing, name)
+    put(landing, "refused/old.csv")
+    put(landing, "good.csv", "four")
+    assert [(file.name, file.size) for file in landing.files()] == [("good.csv", 4)]
+
+
+def test_a_folder_named_refused_below_a_district_is_no_special_folder(landing):
+    put(landing, "0100001/refused/a.csv")
+    assert [file.name for file in landing.files()] == ["a.csv"]
+
+
+def test_files_come_in_the_order_of_their_paths(landing):
+    for name in ("b.csv", "a.csv", "0100001/z.csv"):
+        put(landing, name)
+    assert [file.name for file in landing.files()] == ["z.csv", "a.csv", "b.csv"]
+
+
+def test_a_landing_that_does_not_exist_is_empty(tmp_path):
+    from warehouse.workspace import Workspace
+
+    assert Landing(Workspace(tmp_path / "none")).files() == []
+
+
+def test_a_loaded_file_leaves_landing(landing):
+    put(landing, "a.csv")
+    [file] = landing.files()
+    landing.remove(file)
+    landing.remove(file)
+    assert landing.files() == []
+
+
+def test_a_refused_file_stands_beside_a_note_that_says_why(landing):
+    put(landing, "0100001/a.csv")
+    [file] = landing.files()
+    target = landing.refuse(file, refusal("columns Q, R"))
+    assert target == landing.workspace.refused / "a.csv"
+    note = (landing.workspace.refused / "a.csv.why.txt").read_text()
+    for words in ("UNKNOWN_HEADER", "columns Q, R", "a header", "ask", "0100001"):
+        assert words in note
+    assert landing.files() == []
+
+
+def test_a_second_refused_file_of_that_name_does_not_overwrite_the_first(landing):
+    for content in ("first", "second", "third"):
+        put(landing, "a.csv.gz", content)
+        [file] = landing.files()
+        landing.refuse(file, refusal(content))
+    refused = landing.workspace.refused
+    contents = {path.name: path.read_text() for path in refused.glob("*.gz")}
+    assert contents == {"a.csv.gz": "first", "a-2.csv.gz": "second", "a-3.csv.gz": "third"}
+    assert "first" in (refused / "a.csv.gz.why.txt").read_text()
+    assert "third" in (refused / "a-3.csv.gz.why.txt").read_text()
+
+
+def test_where_there_are_no_links_a_file_is_moved_and_still_never_overwrites(landing, monkeypatch):
+    def no_links(*_: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr("os.link", no_links)
+    for content in ("first", "second"):
+        put(landing, "a.csv", content)
+        [file] = landing.files()
+        landing.refuse(file, refusal())
+    contents = {path.name: path.read_text() for path in landing.workspace.refused.glob("*.csv")}
+    assert contents == {"a.csv": "first", "a-2.csv": "second"}

@@ -1,0 +1,181 @@
+"""The dimensions of the marts: schools, assessments and student groups."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from configs.models import Assessment, Vocabulary
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PROGRAMMES = ("SB", "CAST")
+SCHOOL_TYPES = ("SCHOOL", "CHARTER_DIRECT", "CHARTER_LOCAL")
+GROUP_ALL = "all"
+
+
+def dim_school_sql(
+    results: str, directory: str, partners: str, programmes: Sequence[str] = PROGRAMMES
+) -> str:
+    """Return SQL of `dim_school`: every school of the directory and of the results, by year.
+
+    Grain: `school_year`, `school_id` (district id + '/' + school id, the `org_id` of its rows in
+    the marts). Further columns: `school_name`, `district_id`, `district_name`, `is_partner`.
+    Ordered by its grain. Names are the directory's, else those of the results (the commonest of the
+    year), else the id.
+
+    Args:
+        results: relation with `school_year`, `district_id`, `district_name`, `school_id`,
+            `school_name`; scored or not.
+        directory: relation with the columns of the table `school`; its entities that are no school
+            only give districts their names.
+        partners: `school_key` of the partner schools.
+        programmes: whose names are preferred, first to last, where the directories of several
+            programmes list a school; programmes not named come after these, in their order.
+    """
+    keys = "SELECT school_year, district_id, school_id"
+    school = "school_year, district_id, school_id"
+    schools = f"(FROM {directory} WHERE entity_type IN {SCHOOL_TYPES})"
+    return f"""
+        WITH ids AS ({keys} FROM {schools} UNION {keys} FROM {results}),
+        listed AS ({_preferred(schools, school, ("school_name", "district_name"), programmes)}),
+        districts AS (
+            {_preferred(directory, "school_year, district_id", ("district_name",), programmes)}
+        ),
+        tested AS ({_commonest(results, school, "school_name")}),
+        tested_districts AS ({_commonest(results, "school_year, district_id", "district_name")})
+        SELECT ids.school_year, ids.district_id || '/' || ids.school_id AS school_id,
+            coalesce(listed.school_name, tested.school_name, ids.school_id) AS school_name,
+            ids.district_id,
+            coalesce(districts.district_name, tested_districts.district_name, ids.district_id)
+                AS district_name,
+            ids.district_id || '/' || ids.school_id IN (SELECT school_key FROM {partners})
+                AS is_partner
+        FROM ids
+        LEFT JOIN listed USING ({school})
+        LEFT JOIN tested USING ({school})
+        LEFT JOIN districts USING (school_year, district_id)
+        LEFT JOIN tested_districts USING (school_year, district_id)
+        ORDER BY ids.school_year, ids.district_id, ids.school_id
+    """
+
+
+def _preferred(directory: str, key: str, names: Sequence[str], programmes: Sequence[str]) -> str:
+    """Return SQL of each name that the most preferred programme gives for a key, nulls passed."""
+    rank = f"(coalesce(list_position({list(programmes)}, programme), {len(programmes) + 1})"
+    order = f"ORDER BY {rank}), programme, {{name}}"
+    chosen = ", ".join(
+        f"first({name} {order.format(name=name)}) FILTER ({name} IS NOT NULL) AS {name}"
+        for name in names
+    )
+    return f"SELECT {key}, {chosen} FROM {directory} GROUP BY {key}"
+
+
+def _commonest(results: str, key: str, name: str) -> str:
+    return f"""
+        SELECT {key}, first({name} ORDER BY rows_count DESC, {name}) AS {name}
+        FROM (
+            SELECT {key}, {name}, count(*) AS rows_count FROM {results}
+            WHERE {name} IS NOT NULL GROUP BY {key}, {name}
+        ) GROUP BY {key}
+    """
+
+
+def dim_assessment(assessments: Mapping[str, Assessment]) -> pa.Table:
+    """Return `dim_assessment`: one row per assessment, subject and performance level.
+
+    Columns: `assessment`, `title`, `subject`, `performance_level` (1 the lowest), `level_label`,
+    `is_proficient`, `proficient_from` (the lowest proficient level), `proficient_label` (what the
+    assessment calls proficient), `scale` ('vertical': one scale over all grades; 'by_grade': scores
+    of different grades must not be averaged), `citation`.
+    """
+    import pyarrow as pa
+
+    rows = [
+        (
+            name,
+            assessment.title,
+            subject,
+            level.order,
+            level.label,
+            level.order >= assessment.proficient_from,
+            assessment.proficient_from,
+            assessment.proficient_label,
+            assessment.scale,
+            assessment.citation,
+        )
+        for name, assessment in sorted(assessments.items())
+        for subject in assessment.subjects
+        for level in assessment.levels
+    ]
+    text, number = pa.string(), pa.int32()
+    schema = pa.schema(
+        [
+            ("assessment", text),
+            ("title", text),
+            ("subject", text),
+            ("performance_level", number),
+            ("level_label", text),
+            ("is_proficient", pa.bool_()),
+            ("proficient_from", number),
+            ("proficient_label", text),
+            ("scale", text),
+            ("citation", text),
+        ]
+    )
+    return _table(rows, schema)
+
+
+def dim_student_group(
+    vocabularies: Mapping[str, Vocabulary], dimensions: Sequence[str]
+) -> pa.Table:
+    """Return `dim_student_group`: one row per dimension and code, 'all' first in each.
+
+    Columns: `dimension` (the column of the marts), `code`, `label`, `group_order` (0 for 'all'),
+    `external_ids` (a JSON object: system -> what it calls the group; '{}' where none is known).
+
+    Args:
+        vocabularies: the closed lists by name; a dimension's has the dimension's name.
+        dimensions: the marts' columns of groups, `grade` too where it is wanted.
+    """
+    import pyarrow as pa
+
+    rows = [row for name in dimensions for row in _group_rows(name, vocabularies[name])]
+    text = pa.string()
+    schema = pa.schema(
+        [
+            ("dimension", text),
+            ("code", text),
+            ("label", text),
+            ("group_order", pa.int32()),
+            ("external_ids", text),
+        ]
+    )
+    return _table(rows, schema)
+
+
+def _group_rows(dimension: str, vocabulary: Vocabulary) -> list[tuple[object, ...]]:
+    everyone = (dimension, GROUP_ALL, "All students", 0, "{}")
+    return [
+        everyone,
+        *(
+            (
+                dimension,
+                code,
+                entry.label,
+                position if entry.order is None else entry.order,
+                json.dumps(entry.external, sort_keys=True),
+            )
+            for position, (code, entry) in enumerate(vocabulary.codes.items(), start=1)
+        ),
+    ]
+
+
+def _table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
+    import pyarrow as pa
+
+    columns = zip(*rows, strict=True) if rows else [[] for _ in schema]
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -1,0 +1,196 @@
+"""Turns pieces of strings into typed pieces with faults: codes, numbers, dates, groups."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from configs.catalogue import Catalogue
+from transforms.coded import Marked
+from transforms.faults import all_faults, fault_table
+from transforms.fill import FieldFiller, Rows, Setting, arrow_type, holds
+from transforms.layouts import columns_to_read
+from transforms.pieces import Piece
+
+SOURCE_ROW, IS_SCORED, SCHOOL_YEAR = "source_row", "is_scored", "school_year"
+LOST_ZERO_REPAIRED = "LOST_ZERO_REPAIRED"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A typed piece.
+
+    Attributes:
+        table: every record that is neither set aside nor of the wrong width; columns of
+            `typed_schema`. A value at fault is null and listed in `faults`.
+        faults: rows to be rejected, with code and field; records of the wrong width included,
+            which are not in `table`.
+        flags: rows that stay and are counted.
+        set_aside: records that leave without a fault; they are not in `table`.
+        rows_in: records of the file that this piece accounts for:
+            rows_in + rows_made = rows of `table` + ROW_WIDTH faults + rows set aside.
+        rows_made: rows beyond the first of the same record.
+        blank_rows: rows without any value, which are no records.
+        repairs: field -> how many of its values were repaired.
+    """
+
+    table: pa.Table
+    faults: pa.Table
+    flags: pa.Table
+    set_aside: pa.Table
+    rows_in: int
+    rows_made: int = 0
+    blank_rows: int = 0
+    repairs: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def good(self) -> pa.Table:
+        """Return the rows of `table` that no fault names."""
+        faulted = np.unique(self.faults[SOURCE_ROW].to_numpy())
+        if not len(faulted):
+            return self.table
+        keep = ~np.isin(self.table[SOURCE_ROW].to_numpy(), faulted)
+        return self.table.filter(pa.array(keep))
+
+
+def typed_schema(table: str, catalogue: Catalogue) -> pa.Schema:
+    """Return the columns of an encoded table: its fields in order, is_scored, source_row.
+
+    is_scored (student_result only) is true where the student was tested and has a scale score or a
+    performance level: such rows alone enter rates and means.
+    """
+    fields = [
+        (name, arrow_type(one, catalogue)) for name, one in catalogue.tables[table].fields.items()
+    ]
+    scored = [(IS_SCORED, pa.bool_())] if table == "student_result" else []
+    return pa.schema([*fields, *scored, (SOURCE_ROW, pa.int32())])
+
+
+class Encoder:
+    """Encodes the pieces of one file.
+
+    Attributes:
+        columns: the columns of the file that must be read.
+        plain_columns: those of them that are best read as plain strings.
+        schema: of every encoded table.
+        school_years: the school years met so far.
+        year_columns: the columns that the school year is read from, if it is read from dates.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        """Work out how each field is filled.
+
+        Raises:
+            FileRefused: NO_DISTRICT where the source needs the landing's district.
+        """
+        self._setting = setting
+        source, match, catalogue = setting.source, setting.match, setting.catalogue
+        self._fillers = {
+            name: FieldFiller(name, one, setting)
+            for name, one in catalogue.tables[source.table].fields.items()
+        }
+        self.columns = columns_to_read(match, source)
+        self.year_columns = self._year_columns()
+        self.plain_columns = sorted(
+            {one.plain_column for one in self._fillers.values() if one.plain_column}
+        )
+        self.schema = typed_schema(source.table, catalogue)
+        self.school_years: set[int] = set()
+
+    @property
+    def unmatched_schools(self) -> list[str]:
+        """Return the school names met so far that the district's directory does not know."""
+        return sorted(set().union(*(one.unmatched for one in self._fillers.values())))
+
+    def encode(self, piece: Piece) -> Encoded:
+        """Return the piece typed; every record of it is in the result exactly once."""
+        kept, set_aside = self._set_aside(piece)
+        rows = Rows(kept, self._setting)
+        found = {name: filler.fill(rows) for name, filler in self._fillers.items()}
+        columns = [one.array for one in found.values()]
+        if IS_SCORED in self.schema.names:
+            columns.append(_is_scored(dict(zip(found, columns, strict=True))))
+        table = pa.table([*columns, kept.source_row], schema=self.schema)
+        self._note_years(table)
+        numbers = kept.source_row.to_numpy()
+        return Encoded(
+            table=table,
+            faults=all_faults([piece.faults, *_tables(
+                numbers, ((name, one.faults) for name, one in found.items()))]),
+            flags=all_faults(list(_tables(
+                numbers, ((name, one.flags) for name, one in found.items())))),
+            set_aside=all_faults([piece.set_aside, set_aside]),
+            rows_in=piece.rows_in,
+            rows_made=piece.rows_made,
+            blank_rows=piece.blank_rows,
+            repairs=_repairs((name, one.flags) for name, one in found.items()),
+        )
+
+    def years_in(self, piece: Piece) -> set[int]:
+        """Return the school years of a piece of which `year_columns` were read."""
+        kept, _ = self._set_aside(piece)
+        array = self._fillers[SCHOOL_YEAR].fill(Rows(kept, self._setting)).array
+        return set(pc.unique(array).drop_null().to_pylist())
+
+    def _year_columns(self) -> list[str]:
+        source, match = self._setting.source, self._setting.match
+        spec = source.fields.get(SCHOOL_YEAR)
+        if spec is None or spec.parse != "school_year_of_date":
+            return []
+        aside = [match.spelled(rule.column) for rule in source.set_aside.values()]
+        return [*match.bindings.get(SCHOOL_YEAR, []), *(name for name in aside if name)]
+
+    def _set_aside(self, piece: Piece) -> tuple[Piece, pa.Table]:
+        """Part off the rows that are not this source's to load."""
+        source, rows = self._setting.source, Rows(piece, self._setting)
+        gone = np.zeros(rows.count, dtype=bool)
+        tables = []
+        for code, rule in source.set_aside.items():
+            column = self._setting.match.spelled(rule.column)
+            if column is None:
+                continue
+            held = holds(rows.dictionary(column), rule.values, source.format.strip) & ~gone
+            tables.append(fault_table(piece.source_row.to_numpy()[held], code, None))
+            gone |= held
+        if not gone.any():
+            return piece, all_faults([])
+        keep = pa.array(~gone)
+        kept = replace(
+            piece, table=piece.table.filter(keep), source_row=piece.source_row.filter(keep)
+        )
+        return kept, all_faults(tables)
+
+    def _note_years(self, table: pa.Table) -> None:
+        self.school_years.update(pc.unique(table[SCHOOL_YEAR]).drop_null().to_pylist())
+
+
+def _is_scored(columns: dict[str, pa.Array]) -> pa.Array:
+    participation = columns["participation"]
+    tested = participation.dictionary.index("TESTED").as_py()
+    took_part = pc.fill_null(pc.equal(participation.indices, tested), False)
+    has_result = pc.or_(
+        pc.is_valid(columns["scale_score"]), pc.is_valid(columns["performance_level"])
+    )
+    return pc.and_(took_part, has_result)
+
+
+def _tables(
+    numbers: np.ndarray, marked: Iterable[tuple[str, Sequence[Marked]]]
+) -> Iterable[pa.Table]:
+    for name, marks in marked:
+        for positions, code in marks:
+            yield fault_table(numbers[positions], code, name)
+
+
+def _repairs(flags: Iterable[tuple[str, Sequence[Marked]]]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for name, marks in flags:
+        repaired = sum(len(rows) for rows, code in marks if code == LOST_ZERO_REPAIRED)
+        if repaired:
+            counts[name] = repaired
+    return counts

@@ -1,0 +1,173 @@
+"""The achievement marts as SQL over `cells`: exact for restricted use, and as they are published.
+
+Decisions on privacy come as a relation `cell_id`, `suppressed`, `suppression_reason`,
+`rate_coding`. A cell without a decision is not published. Where a student of a cell has no level,
+the cell has no rate, and where one has no score it has no mean: `n_tested` is the denominator of
+everything in a row.
+"""
+
+from __future__ import annotations
+
+from configs.models import Marts
+from transforms import measures
+from transforms.cell_plan import ALL, CellPlan, quoted
+from transforms.cells import CELLS
+
+EXACT = "exact"
+DECISIONS = ("rate_coding", "suppressed", "suppression_reason")
+MEASURES = (
+    "n_tested",
+    "n_proficient",
+    "pct_proficient",
+    "pct_proficient_low",
+    "pct_proficient_high",
+    "mean_scale_score",
+)
+
+
+def exact_achievement_sql(plan: CellPlan, marts: Marts, decisions: str | None = None) -> str:
+    """Return SQL of `mart_achievement_unsuppressed`, ordered by its key.
+
+    Unrounded measures of every cell, beside what is done to it in `mart_achievement`. Without
+    decisions `rate_coding`, `suppressed` and `suppression_reason` are null.
+    """
+    columns = ", ".join((*plan.key_columns, *MEASURES, *DECISIONS))
+    return f"SELECT {columns} FROM {_measured(plan, marts, decisions)} ORDER BY cell_id"
+
+
+def published_achievement_sql(plan: CellPlan, marts: Marts, decisions: str) -> str:
+    """Return SQL of `mart_achievement`, ordered by its key.
+
+    Rounded measures; all null where `suppressed`. Where `rate_coding` is top or bottom only
+    `n_tested` and, as `pct_proficient`, the limit of the band remain. No reason is published.
+    """
+    exact = f"rate_coding = '{EXACT}'"
+    pct = "pct_proficient"
+    band = _band("n_tested", marts)
+    limit = f"if(rate_coding = 'top', 100 - {band}, {band})"
+    shown = {
+        "n_tested": "if(suppressed, NULL, n_tested)",
+        "n_proficient": f"if({exact}, n_proficient, NULL)",
+        pct: f"if(suppressed, NULL, if({exact}, {_rounded(pct, marts)}, {limit}))",
+        "pct_proficient_low": f"if({exact}, {_rounded('pct_proficient_low', marts)}, NULL)",
+        "pct_proficient_high": f"if({exact}, {_rounded('pct_proficient_high', marts)}, NULL)",
+        "mean_scale_score": f"if({exact}, round(mean_scale_score, {marts.score_decimals}), NULL)",
+    }
+    values = ", ".join(f"{value} AS {column}" for column, value in shown.items())
+    return f"""
+        SELECT {", ".join(plan.key_columns)}, {values}, rate_coding, suppressed
+        FROM {_measured(plan, marts, decisions)} ORDER BY cell_id
+    """
+
+
+def exact_level_sql(plan: CellPlan, marts: Marts, decisions: str | None = None) -> str:
+    """Return SQL of `mart_level_unsuppressed`: each cell at each level of its assessment.
+
+    Columns: the key, `performance_level`, `level_label`, `n` (0 where nobody is at the level),
+    `pct` of `n_tested` (null where a student has no level), `suppressed` (null without decisions).
+    """
+    hidden = "NULL::BOOLEAN" if decisions is None else _levels_hidden()
+    return _level_sql(plan, decisions, "n", "pct", hidden)
+
+
+def published_level_sql(plan: CellPlan, marts: Marts, decisions: str) -> str:
+    """Return SQL of `mart_level`, as `mart_level_unsuppressed` but rounded.
+
+    `n` and `pct` are null, and `suppressed` is true, wherever `mart_achievement` is not exact.
+    """
+    hidden = _levels_hidden()
+    n = f"if({hidden} OR pct IS NULL, NULL, n)"
+    pct = f"if({hidden}, NULL, {_rounded('pct', marts)})"
+    return _level_sql(plan, decisions, n, pct, hidden)
+
+
+def _levels_hidden() -> str:
+    return f"(rate_coding IS NULL OR rate_coding <> '{EXACT}')"
+
+
+def _measured(plan: CellPlan, marts: Marts, decisions: str | None) -> str:
+    """Return SQL of every cell with its exact measures and its decision."""
+    part, whole = "n_proficient", "n_tested"
+    centre, half_width = measures.wilson_centre_and_half_width(part, whole, marts.confidence)
+    return f"""(
+        SELECT *,
+            {measures.wilson_low(part, whole, "centre", "half_width")} AS pct_proficient_low,
+            {measures.wilson_high(part, whole, "centre", "half_width")} AS pct_proficient_high
+        FROM (
+            SELECT *, {measures.percent(part, whole)} AS pct_proficient,
+                {centre} AS centre, {half_width} AS half_width,
+                if({_has_mean(plan)}, {measures.mean("score_sum", whole)}, NULL) AS mean_scale_score
+            FROM (
+                SELECT * REPLACE (if(is_levelled, n_proficient, NULL) AS n_proficient)
+                FROM {_decided(plan, decisions)}
+            )
+        )
+    )"""
+
+
+def _decided(plan: CellPlan, decisions: str | None) -> str:
+    """Return SQL of the cells beside their decisions; a cell that has none is suppressed.
+
+    `is_levelled` says whether every student has a level; where not, there is no rate to code.
+    """
+    levels = " + ".join(f"n_level_{k}" for k in plan.levels)
+    cells = f"(SELECT *, n_tested = {levels} AS is_levelled FROM {CELLS})"
+    if decisions is None:
+        return (
+            "(SELECT *, NULL::VARCHAR AS rate_coding, NULL::BOOLEAN AS suppressed, "
+            f"NULL::VARCHAR AS suppression_reason FROM {cells})"
+        )
+    return f"""(
+        SELECT c.*, coalesce(d.suppressed, true) AS suppressed,
+            CASE WHEN d.cell_id IS NULL THEN 'undecided' WHEN d.suppressed THEN suppression_reason
+                END AS suppression_reason,
+            CASE WHEN d.suppressed THEN NULL WHEN is_levelled THEN rate_coding
+                WHEN d.cell_id IS NOT NULL THEN '{EXACT}' END AS rate_coding
+        FROM {cells} AS c LEFT JOIN {decisions} AS d USING (cell_id)
+    )"""
+
+
+def _has_mean(plan: CellPlan) -> str:
+    """Return SQL that is true where scores may be averaged: all students have one, on one scale."""
+    by_grade = sorted(n for n, a in plan.assessments.items() if a.scale == "by_grade")
+    if not by_grade:
+        return "n_tested = n_scores"
+    names = ", ".join(map(quoted, by_grade))
+    return f"n_tested = n_scores AND NOT (grade = '{ALL}' AND assessment IN ({names}))"
+
+
+def _band(n: str, marts: Marts) -> str:
+    """Return SQL of how far from 0 or 100 a coded rate of `n` students lies at most."""
+    bands = sorted(marts.suppression.extreme_bands, reverse=True)
+    return "CASE " + " ".join(f"WHEN {n} >= {low} THEN {width}" for low, width in bands) + " END"
+
+
+def _rounded(column: str, marts: Marts) -> str:
+    return f"round({column}, {marts.pct_decimals})"
+
+
+def _level_sql(plan: CellPlan, decisions: str | None, n: str, pct: str, hidden: str) -> str:
+    count = " ".join(f"WHEN {k} THEN n_level_{k}" for k in plan.levels)
+    key = ", ".join(plan.key_columns)
+    return f"""
+        SELECT {key}, performance_level, level_label, {n} AS n, {pct} AS pct,
+            {hidden} AS suppressed
+        FROM (
+            SELECT *, if(is_levelled, {measures.percent("n", "n_tested")}, NULL) AS pct
+            FROM (
+                SELECT c.*, performance_level, level_label,
+                    CASE performance_level {count} END AS n
+                FROM {_decided(plan, decisions)} AS c JOIN {_levels(plan)} USING (assessment)
+            )
+        ) ORDER BY cell_id, performance_level
+    """
+
+
+def _levels(plan: CellPlan) -> str:
+    """Return SQL of `assessment`, `performance_level`, `level_label`."""
+    rows = ", ".join(
+        f"({quoted(name)}, {level.order}, {quoted(level.label)})"
+        for name, assessment in sorted(plan.assessments.items())
+        for level in assessment.levels
+    )
+    return f"(VALUES {rows}) AS levels(assessment, performance_level, level_label)"

@@ -1,0 +1,163 @@
+"""Decides which cells of a published system are hidden, so that none can be worked out.
+
+A cell of few students is hidden (primary suppression). Whatever adding and subtracting published
+cells would give it back is hidden as well (complementary suppression). Rates near 0 or 100 are
+shown as the limit of their band only (top and bottom coding), as they tell about every student.
+
+Source: NCES, SLDS Technical Brief 3 (NCES 2011-603), minimum group size, complementary
+suppression, coding of extreme percentages by size of group; the bands are those of
+docs/decisions/0003-complementary-suppression.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from transforms.suppress_closure import Pattern, close_lines, thin
+from transforms.suppress_lines import ALL, CellsDoNotAddUp, Dimensions, Ints, System, build_system
+from transforms.suppress_recovery import Flags
+from transforms.suppress_repair import free_recoverable
+
+__all__ = ["CellsDoNotAddUp", "Dimensions", "SuppressionRule", "protect"]
+
+
+@dataclass(frozen=True)
+class SuppressionRule:
+    """From how many students a cell is shown, and how near to 0 or 100 its rate is shown.
+
+    `extreme_bands` are (n, limit): from n students on, rates at or below `limit` percent, or at or
+    above 100 - `limit`, are coded.
+    """
+
+    minimum_n: int = 11
+    extreme_bands: tuple[tuple[int, float], ...] = (
+        (11, 20.0),
+        (20, 10.0),
+        (40, 5.0),
+        (100, 2.0),
+        (300, 1.0),
+    )
+
+
+def protect(
+    cells: pd.DataFrame,
+    splits: pd.DataFrame,
+    dimensions: Dimensions = Dimensions(),
+    rule: SuppressionRule = SuppressionRule(),
+) -> pd.DataFrame:
+    """Returns for every cell whether it is suppressed, why, and how its rate is coded.
+
+    Nothing hidden can be computed exactly by adding and subtracting what is shown: no suppressed
+    cell's n, no suppressed or coded cell's number of proficient students. In no sum with a shown
+    parent do the hidden children together have fewer than `minimum_n` students. Cells that hold
+    the same students share the decision.
+
+    Args:
+        cells: one assessment, subject, school year and test window; a row per non-empty cell, with
+            org_level, org_id, grade and the dimensions ('all' where not split), n_tested (1 or
+            more) and n_proficient. An absent combination is taken for empty.
+        splits: how organisations add up; a row per part: parent_level, parent_id, split,
+            child_level, child_id. The parts of one (parent, split) are exactly the parent.
+        dimensions: the columns of groups.
+        rule: the smallest group shown, the limits of rates.
+
+    Returns:
+        A frame with the index of `cells`: `suppressed` (bool), `suppression_reason` ('primary',
+        'complementary', null where shown), `rate_coding` ('exact', 'top', 'bottom'; 'exact' where
+        suppressed).
+
+    Raises:
+        CellsDoNotAddUp: a cell twice, a parent missing, or not the sum of its children; the
+            guarantee would be void.
+    """
+    system = build_system(cells, splits, dimensions)
+    coding = _rate_coding(cells, rule)
+    pattern = _first_pattern(cells, dimensions, rule, system, coding)
+    pattern = close_lines(system, replace(pattern, coded=np.zeros_like(pattern.coded)))
+    pattern = thin(system, close_lines(system, replace(pattern, coded=_by_set(system, coding))))
+    pattern = free_recoverable(system, pattern)
+    return _describe(cells, rule, coding, pattern.suppressed[system.set_of_cell])
+
+
+def _rate_coding(cells: pd.DataFrame, rule: SuppressionRule) -> NDArray[np.object_]:
+    """Codes of the rates: 'top' and 'bottom' at or beyond the limit of n's band, else 'exact'."""
+    tested = cells["n_tested"].to_numpy(dtype=np.int64)
+    proficient = cells["n_proficient"].to_numpy(dtype=np.int64)
+    smallest, limits = (np.array(part) for part in zip(*sorted(rule.extreme_bands), strict=True))
+    band = np.searchsorted(smallest, tested, side="right") - 1
+    limit = np.where(band < 0, -1.0, limits[band])
+    # Products, not quotients: at a limit 100 * 2 / 10 must be exactly 20.
+    bottom, top = 100.0 * proficient, 100.0 * (tested - proficient)
+    coding = np.full(len(cells), "exact", dtype=object)
+    coding[top <= limit * tested] = "top"
+    coding[bottom <= limit * tested] = "bottom"
+    return coding
+
+
+def _by_set(system: System, coding: NDArray[np.object_]) -> Flags:
+    coded = np.zeros(system.set_count, dtype=bool)
+    coded[system.set_of_cell[coding != "exact"]] = True
+    return coded
+
+
+def _first_pattern(
+    cells: pd.DataFrame,
+    dimensions: Dimensions,
+    rule: SuppressionRule,
+    system: System,
+    coding: NDArray[np.object_],
+) -> Pattern:
+    """Returns the pattern with nothing suppressed but the small sets."""
+    students = np.zeros(system.set_count, dtype=np.int64)
+    students[system.set_of_cell] = cells["n_tested"]
+    usefulness = np.zeros(system.set_count, dtype=np.int64)
+    np.maximum.at(usefulness, system.set_of_cell, _usefulness(cells, dimensions, system))
+    small = students < rule.minimum_n
+    coded = _by_set(system, coding)
+    return Pattern(small, coded, small, students, usefulness, rule.minimum_n)
+
+
+def _usefulness(cells: pd.DataFrame, dimensions: Dimensions, system: System) -> Ints:
+    """Ranks cells: wide organisations first, then all grades, then fewer dimensions crossed.
+
+    How wide an organisation is, is how many of the others' kinds lie within it, so that no list of
+    levels is needed: a school 0, what is made of schools 1 and so on, the same for all of a level.
+    """
+    step = len(dimensions.crossed) + 1
+    groups = dimensions.columns[1:]
+    crossings = np.sum([(cells[column] != ALL).to_numpy() for column in groups], axis=0)
+    all_grades = (cells["grade"] == ALL).to_numpy()
+    width = _width_of_level(cells, system)
+    return (width * 2 + all_grades) * step + (step - 1 - np.minimum(crossings, step - 1))
+
+
+def _width_of_level(cells: pd.DataFrame, system: System) -> Ints:
+    """Returns for each cell how many other levels have organisations within its level's."""
+    level, levels = pd.factorize(cells["org_level"].astype("string[pyarrow]"))
+    level_of = np.zeros(system.within.shape[0], dtype=np.int64)
+    level_of[system.organisation] = level
+    part, whole = system.within.nonzero()
+    pairs = np.unique(np.column_stack([level_of[part], level_of[whole]]), axis=0)
+    width = np.bincount(pairs[pairs[:, 0] != pairs[:, 1], 1], minlength=len(levels))
+    return np.unique(width, return_inverse=True)[1][level]
+
+
+def _describe(
+    cells: pd.DataFrame, rule: SuppressionRule, coding: NDArray[np.object_], suppressed: Flags
+) -> pd.DataFrame:
+    primary = cells["n_tested"].to_numpy() < rule.minimum_n
+    reason = pd.Series(pd.NA, index=cells.index, dtype="string")
+    reason[suppressed] = "complementary"
+    reason[primary] = "primary"
+    return pd.DataFrame(
+        {
+            "suppressed": suppressed,
+            "suppression_reason": reason,
+            "rate_coding": pd.Series(np.where(suppressed, "exact", coding), cells.index, "string"),
+        },
+        index=cells.index,
+    )

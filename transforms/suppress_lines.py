@@ -1,0 +1,282 @@
+"""The sum relations that tie the cells of one system together.
+
+A *line* says parent = sum of children: a group over the codes of one dimension, an organisation
+over the parts of one split. Whoever reads the published numbers may add and subtract along every
+line, so suppression is decided on lines, not on cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
+
+Ints = NDArray[np.int64]
+
+ALL = "all"
+MOST_OFFENDERS_NAMED = 20
+
+
+class CellsDoNotAddUp(ValueError):
+    """A parent is missing from the cells, is there twice, or is not the sum of its children."""
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """Names the columns of groups: `crossed` with each other, `one_way` with nothing but grade."""
+
+    crossed: tuple[str, ...] = ("ethnicity", "el_status", "gender")
+    one_way: tuple[str, ...] = ("econ_status", "disability_status")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column that splits an organisation's students, grade first."""
+        return ("grade", *self.crossed, *self.one_way)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Cells as integers: `codes` has one column per dimension (0 = all), `key` is unique per cell.
+
+    `key` is `organisation * span` plus each code times its stride, so the key of a cell's parent
+    along a dimension is a subtraction.
+    """
+
+    organisation: Ints
+    organisations: pd.MultiIndex
+    codes: Ints
+    strides: Ints
+    span: int
+    key: Ints
+
+
+@dataclass(frozen=True)
+class Members:
+    """One row per child of a line: the line's number, the parent's and the child's position.
+
+    `parent` is -1 where the cells lack the parent.
+    """
+
+    line: Ints
+    parent: Ints
+    child: Ints
+
+
+@dataclass(frozen=True)
+class System:
+    """Distinct student sets and the distinct lines among them.
+
+    Cells that hold the same students (the only child of a parent and the parent) are one set, so
+    that one decision falls on all of them. `set_of_cell` maps a cell's position to its set.
+    `matrix` has a row per line and a column per set: 1 for the parent, -1 for each child, and
+    `matrix @ x == 0` for every statistic x that adds up over students. `organisation` and `grade`
+    number each cell's organisation and grade; `within[a, b]` says that organisation a lies within b
+    (itself included).
+    """
+
+    set_of_cell: Ints
+    matrix: sparse.csr_array
+    organisation: Ints
+    grade: Ints
+    within: sparse.csr_array
+
+    @property
+    def set_count(self) -> int:
+        """How many distinct student sets the cells hold."""
+        return int(self.matrix.shape[1])
+
+    @cached_property
+    def by_set(self) -> sparse.csc_array:
+        """The same matrix, quick to cut by sets."""
+        return self.matrix.tocsc()
+
+    @cached_property
+    def lines_of(self) -> sparse.csr_array:
+        """Which lines a set is in: a row per set, a column per line, ones."""
+        return abs(self.matrix).T.tocsr()
+
+    @cached_property
+    def members(self) -> sparse.csr_array:
+        """Which sets are in a line, its parent included: a row per line, ones."""
+        return abs(self.matrix)
+
+    @cached_property
+    def children(self) -> sparse.csr_array:
+        """Which sets are a line's children: a row per line, ones."""
+        return _filled(self.members - self.parents)
+
+    @cached_property
+    def parents(self) -> sparse.csr_array:
+        """Which set is a line's parent: a row per line, one 1."""
+        return _filled(self.matrix.maximum(0))
+
+
+def build_system(cells: pd.DataFrame, splits: pd.DataFrame, dimensions: Dimensions) -> System:
+    """Returns the system of every line over dimensions and splits, checked to add up.
+
+    Raises:
+        CellsDoNotAddUp: a cell twice, a parent missing, or a sum that is not its parent's.
+    """
+    grid = encode_cells(cells, dimensions)
+    members = _collect_members(grid, splits)
+    _require_sums(cells, members)
+    set_of_cell = _merge_only_children(members, len(cells))
+    matrix = _line_matrix(members, set_of_cell)
+    return System(set_of_cell, matrix, grid.organisation, grid.codes[:, 0], _within(members, grid))
+
+
+def encode_cells(cells: pd.DataFrame, dimensions: Dimensions) -> Grid:
+    """Returns the cells as integer codes; raises CellsDoNotAddUp where a cell is there twice."""
+    organisation, organisations = pd.factorize(
+        pd.MultiIndex.from_arrays([_text(cells["org_level"]), _text(cells["org_id"])])
+    )
+    codes = np.column_stack([_codes_from_all(cells[column]) for column in dimensions.columns])
+    sizes = codes.max(axis=0, initial=0) + 1
+    strides = np.concatenate([[1], np.cumprod(sizes)[:-1]])
+    span = int(sizes.prod())
+    key = organisation * span + codes @ strides
+    grid = Grid(organisation, organisations, codes, strides, span, key)
+    twice = pd.Series(grid.key).duplicated(keep=False).to_numpy()
+    if twice.any():
+        raise CellsDoNotAddUp(f"cells that are there twice: {_name(cells, twice)}")
+    return grid
+
+
+def _text(column: pd.Series) -> pd.Series:
+    return column.astype("string[pyarrow]")
+
+
+def _codes_from_all(column: pd.Series) -> Ints:
+    """Codes of the column's values with 'all' as 0, whatever the values or their order."""
+    codes, values = pd.factorize(_text(column), sort=True)
+    if (codes < 0).any():
+        raise ValueError(f"{column.name}: null, expected a code or '{ALL}'")
+    order = np.argsort(np.argsort(values.to_numpy() != ALL, kind="stable"), kind="stable")
+    first = 0 if ALL in set(values) else 1
+    return order[codes].astype(np.int64) + first
+
+
+def _collect_members(grid: Grid, splits: pd.DataFrame) -> Members:
+    """Every line's members, over all dimensions and all splits, lines numbered from 0."""
+    cell_at = pd.Series(np.arange(len(grid.key)), index=grid.key)
+    pieces, taken = [], 0
+    for group, parent_key, child in (*_dimension_members(grid), _split_members(grid, splits)):
+        line = pd.factorize(pd.MultiIndex.from_arrays([group, parent_key]))[0] + taken
+        parent = cell_at.index.get_indexer(parent_key)
+        pieces.append(np.column_stack([line, parent, child]))
+        taken = line.max(initial=taken - 1) + 1
+    line, parent, child = np.concatenate(pieces).T.astype(np.int64)
+    return Members(line, parent, child)
+
+
+def _dimension_members(grid: Grid) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Yields (group, parent's key, child) of the lines over each dimension's codes."""
+    for stride, codes in zip(grid.strides, grid.codes.T, strict=True):
+        child = np.flatnonzero(codes)
+        yield np.zeros_like(child), grid.key[child] - codes[child] * stride, child
+
+
+def _split_members(grid: Grid, splits: pd.DataFrame) -> tuple[Ints, Ints, Ints]:
+    """Returns (split, parent's key, child) of the lines over the parts of organisations.
+
+    Parts without a cell hold nobody in this system and drop out.
+    """
+    ends = {
+        end: grid.organisations.get_indexer(
+            pd.MultiIndex.from_arrays(
+                [_text(splits[f"{end}_level"]), _text(splits[f"{end}_id"])]
+            )
+        )
+        for end in ("parent", "child")
+    }
+    parts = pd.DataFrame({"split": pd.factorize(splits["split"])[0], **ends})
+    at = pd.DataFrame({"child": grid.organisation, "cell": np.arange(len(grid.organisation))})
+    found = parts[parts["child"] >= 0].merge(at, on="child")
+    cell = found["cell"].to_numpy()
+    moved = found["parent"].to_numpy() - found["child"].to_numpy()
+    key = np.where(found["parent"] < 0, -1, grid.key[cell] + moved * grid.span)
+    return found["split"].to_numpy(), key, cell
+
+
+def _require_sums(cells: pd.DataFrame, members: Members) -> None:
+    orphans = np.zeros(len(cells), dtype=bool)
+    orphans[members.child[members.parent < 0]] = True
+    if orphans.any():
+        raise CellsDoNotAddUp(f"cells whose parent is missing: {_name(cells, orphans)}")
+    for column in ("n_tested", "n_proficient"):
+        value = cells[column].to_numpy(dtype=np.int64)
+        total = np.bincount(members.line, weights=value[members.child]).astype(np.int64)
+        wrong = np.zeros(len(cells), dtype=bool)
+        wrong[members.parent[total[members.line] != value[members.parent]]] = True
+        if wrong.any():
+            raise CellsDoNotAddUp(
+                f"{column} is not the sum over the parts of: {_name(cells, wrong)}; "
+                "complete the splits and codes before protecting"
+            )
+
+
+def _name(cells: pd.DataFrame, chosen: NDArray[np.bool_]) -> str:
+    """Names the chosen cells by key, sorted, at most twenty; never a value."""
+    keys = cells.loc[chosen].drop(columns=["n_tested", "n_proficient"]).astype(str)
+    names = sorted({"/".join(row) for row in keys.itertuples(index=False)})
+    more = len(names) - MOST_OFFENDERS_NAMED
+    return ", ".join(names[:MOST_OFFENDERS_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _merge_only_children(members: Members, cell_count: int) -> Ints:
+    """Returns for each cell the number of its student set: an only child is its parent."""
+    only = np.bincount(members.line)[members.line] == 1
+    ends = (members.parent[only], members.child[only])
+    same = sparse.coo_array((np.ones(only.sum()), ends), shape=(cell_count, cell_count))
+    return csgraph.connected_components(same, directed=False)[1].astype(np.int64)
+
+
+def _line_matrix(members: Members, set_of_cell: Ints) -> sparse.csr_array:
+    """Returns the lines of two children or more over sets, each distinct line once."""
+    lines = int(members.line.max(initial=-1)) + 1
+    several = np.bincount(members.line, minlength=lines) > 1
+    parent = np.zeros(lines, dtype=np.int64)
+    parent[members.line] = set_of_cell[members.parent]
+    child = several[members.line]
+    row = np.concatenate([np.flatnonzero(several), members.line[child]])
+    column = np.concatenate([parent[several], set_of_cell[members.child[child]]])
+    sign = np.where(np.arange(len(row)) < several.sum(), 1.0, -1.0)
+    shape = (lines, int(set_of_cell.max(initial=-1)) + 1)
+    matrix = sparse.csr_array((sign, (row, column)), shape=shape)
+    return matrix[_first_of_each(matrix)]
+
+
+def _first_of_each(matrix: sparse.csr_array) -> Ints:
+    """Returns the rows that are not empty, one of those that are equal (by a 64-bit hash)."""
+    weight = np.random.default_rng(0).integers(1, 2**62, size=matrix.shape[1])
+    hashed = np.add.reduceat(
+        np.append(matrix.data.astype(np.int64) * weight[matrix.indices], 0), matrix.indptr[:-1]
+    )
+    filled = np.diff(matrix.indptr) > 0
+    rows = np.flatnonzero(filled)
+    return rows[np.sort(np.unique(hashed[filled], return_index=True)[1])]
+
+
+def _within(members: Members, grid: Grid) -> sparse.csr_array:
+    """Returns which organisation lies within which, over every split, itself included."""
+    ends = (grid.organisation[members.child], grid.organisation[members.parent])
+    count = len(grid.organisations)
+    step = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(count, count)).tocsr()
+    reach = sparse.eye_array(count, format="csr")
+    while True:
+        further = ((reach + reach @ step) > 0).astype(np.float64)
+        if further.nnz == reach.nnz:
+            return further.tocsr()
+        reach = further
+
+
+def _filled(matrix: sparse.csr_array) -> sparse.csr_array:
+    matrix = matrix.tocsr()
+    matrix.eliminate_zeros()
+    return matrix

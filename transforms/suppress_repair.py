@@ -1,0 +1,145 @@
+"""Frees hidden sets that linear algebra over several lines still gives back.
+
+A set is free when some null vector of the hidden columns is not zero there. The cheapest such
+vector that may also use shown sets is a linear programme; the shown sets on it are hidden, and as
+they lie on a null vector, none of them is recoverable itself: no cascade follows.
+
+Source: the linear programme is the network heuristic of M. Fischetti and J. J. Salazar, "Solving
+the cell suppression problem on tabular data with linear constraints", Management Science 47
+(2001), for general linear constraints.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+from scipy.optimize import linprog
+from scipy.sparse import csgraph
+
+from transforms.suppress_closure import Floats, Pattern, close_lines, hiding_order
+from transforms.suppress_lines import Ints, System
+from transforms.suppress_recovery import Flags, find_recoverable
+
+# How many organisations without parts are looked at, in turn, for a way to free a set; a small
+# neighbourhood has nearly always one, and its programme takes some ten milliseconds.
+NEIGHBOURHOODS = (6, 30)
+OTHER_GRADES = 3
+COST_OF_A_STEP = 1.5
+SOLVER_SECONDS = 5.0
+ON_THE_VECTOR = 1e-7
+
+
+def free_recoverable(system: System, pattern: Pattern) -> Pattern:
+    """Returns the pattern with further sets suppressed until nothing hidden is recoverable.
+
+    Every line holds by itself as well, see `close_lines`.
+    """
+    pattern = close_lines(system, pattern)
+    while True:
+        unknown = pattern.suppressed
+        recoverable = find_recoverable(system, unknown)
+        if not recoverable.any():
+            unknown = pattern.unknown_counts
+            recoverable = find_recoverable(system, unknown)
+        if not recoverable.any():
+            return pattern
+        for first in _one_of_each_knot(system, recoverable):
+            way = _cheapest_way_out(system, pattern, unknown, first)
+            unknown = unknown | way
+            pattern = pattern.hiding(way)
+        pattern = close_lines(system, pattern)
+
+
+def _one_of_each_knot(system: System, recoverable: Flags) -> Ints:
+    """Returns one recoverable set of each group that shares lines: freeing it frees others."""
+    sets = np.flatnonzero(recoverable)
+    within = system.by_set[:, sets]
+    label = csgraph.connected_components(within.T @ within, directed=False)[1]
+    return sets[np.unique(label, return_index=True)[1]]
+
+
+def _cheapest_way_out(system: System, pattern: Pattern, unknown: Flags, blocked: int) -> Flags:
+    """Returns the sets to suppress so that `blocked` is no longer recoverable.
+
+    Where no programme answers, the cheapest shown set that shares a line with it, or at the last
+    the cheapest of all, so that every call hides more.
+    """
+    near_to_far = (_neighbourhood(system, pattern, blocked, size) for size in NEIGHBOURHOODS)
+    for sets in (*near_to_far, np.arange(system.set_count)):
+        way = _cheapest_null_vector(system, pattern, unknown, blocked, sets)
+        if way.any():
+            return way
+    near = system.lines_of[[blocked]] @ system.members
+    shown = near.indices[~pattern.suppressed[near.indices]]
+    shown = shown if len(shown) else np.flatnonzero(~pattern.suppressed)
+    rank = hiding_order(system, pattern, np.zeros(system.matrix.shape[0], dtype=bool))
+    way = np.zeros(system.set_count, dtype=bool)
+    way[shown[np.argmin(rank[shown])]] = True
+    return way
+
+
+def _neighbourhood(system: System, pattern: Pattern, blocked: int, size: int) -> Ints:
+    """Returns the sets of the organisations nearest to the blocked set's and of its grades.
+
+    Near are parts of the same wholes; among equals those with most hidden in the same grades. The
+    wholes of all these, and the grades with most hidden there, come along.
+    """
+    cells = np.flatnonzero(system.set_of_cell == blocked)
+    hidden = pattern.suppressed[system.set_of_cell]
+    home, grades = np.unique(system.organisation[cells]), np.unique(system.grade[cells])
+    own_grade = grades[grades > 0] if (grades > 0).any() else grades
+    count = system.within.shape[0]
+    helpful = np.bincount(
+        system.organisation, weights=hidden & np.isin(system.grade, own_grade), minlength=count
+    )
+    shared = np.asarray((system.within @ system.within[home].T).sum(axis=1)).ravel()
+    smallest = np.asarray(system.within.sum(axis=0)).ravel() == 1
+    order = np.lexsort((-helpful, -shared, ~smallest))[: min(size, int(smallest.sum()))]
+    wholes = system.within[np.concatenate([home, order])].indices
+    inside = np.isin(system.organisation, wholes)
+    at_home = hidden & np.isin(system.organisation, home)
+    busiest = np.argsort(-np.bincount(system.grade, weights=at_home), kind="stable")
+    inside &= np.isin(system.grade, np.concatenate([[0], grades, busiest[:OTHER_GRADES]]))
+    return np.unique(system.set_of_cell[inside])
+
+
+def _cheapest_null_vector(
+    system: System, pattern: Pattern, unknown: Flags, blocked: int, sets: Ints
+) -> Flags:
+    """Returns what to suppress on the cheapest null vector within `sets` that is 1 at `blocked`.
+
+    Nothing is chosen where there is no such vector. Suppressed sets cost nothing; coded sets cost
+    like shown ones and are suppressed, `blocked` too, so that the vector protects n as well.
+    """
+    lines = system.by_set[:, sets].tocsr()
+    lines = lines[np.diff(lines.indptr) > 0]
+    hidden = unknown[sets]
+    # A shown set's value is the difference of two variables, each at the cost of hiding the set.
+    paid = np.flatnonzero(~hidden)
+    cost = _cost(pattern)[sets]
+    lower = np.where(hidden, -np.inf, 0.0)
+    upper = np.full(len(sets), np.inf)
+    lower[sets == blocked] = upper[sets == blocked] = 1.0
+    bounds = np.concatenate(
+        [np.column_stack([lower, upper]), np.tile([0.0, np.inf], (len(paid), 1))]
+    )
+    answer = linprog(
+        np.concatenate([np.where(hidden, 0.0, cost), cost[paid]]),
+        A_eq=sparse.hstack([lines, -lines[:, paid]], format="csr"),
+        b_eq=np.zeros(lines.shape[0]),
+        bounds=bounds,
+        method="highs-ds",
+        options={"time_limit": SOLVER_SECONDS},
+    )
+    way = np.zeros(system.set_count, dtype=bool)
+    if answer.x is not None:
+        value = answer.x[: len(sets)].copy()
+        value[paid] -= answer.x[len(sets) :]
+        way[sets[np.abs(value) > ON_THE_VECTOR]] = True
+    return way & ~unknown
+
+
+def _cost(pattern: Pattern) -> Floats:
+    """What hiding a set costs: doubled a step of usefulness, and a little more by its size."""
+    size = pattern.students / max(int(pattern.students.max(initial=1)), 1)
+    return COST_OF_A_STEP**pattern.usefulness * (1.0 + size)

@@ -1,0 +1,114 @@
+"""Flags that only several rows of one student can show. All SQL here names columns, never values.
+
+Ids are compared by their 64-bit hash first: the few students that it points at are looked at again
+by the id itself.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import pyarrow as pa
+
+from configs.models import Source
+from validation.el_history import impossible_pairs
+from validation.faults import FAULT_SCHEMA
+
+_TWO_SCHOOLS = """
+WITH suspect AS (
+    SELECT hash(student_id) AS student FROM {relation}
+    GROUP BY hash(student_id), school_year, assessment
+    HAVING min(hash(district_id, school_id)) <> max(hash(district_id, school_id))
+),
+looked_at AS (
+    SELECT source_row, student_id, school_year, assessment, district_id, school_id
+    FROM {relation} WHERE hash(student_id) IN (SELECT student FROM suspect)
+)
+SELECT source_row FROM looked_at
+WINDOW student AS (PARTITION BY student_id, school_year, assessment)
+QUALIFY min((district_id, school_id)) OVER student <> max((district_id, school_id)) OVER student
+"""
+
+_EL_HISTORY = """
+WITH impossible(before, after) AS (VALUES {pairs}),
+later AS (
+    SELECT source_row, student_id, school_year, el_status FROM {relation}
+    WHERE el_status IN (SELECT after FROM impossible) AND school_year > {first_year}
+),
+year_end AS (
+    SELECT student_id, school_year,
+        max_by(el_status, (coalesce(test_date, DATE '0001-01-01'), el_status)) AS el_status
+    FROM ({rows}) WHERE el_status NOT IN ('NOT_EL', 'UNKNOWN') AND school_year < {last_year}
+        AND hash(student_id) IN (SELECT hash(student_id) FROM later)
+    GROUP BY student_id, school_year
+)
+SELECT later.source_row FROM later
+ASOF JOIN year_end
+    ON later.student_id = year_end.student_id AND later.school_year > year_end.school_year
+JOIN impossible ON before = year_end.el_status AND after = later.el_status
+"""
+
+
+def check_cross_rows(
+    con: duckdb.DuckDBPyConnection, relation: str, source: Source, earlier: str | None = None
+) -> pa.Table:
+    """Return the flags that the rows of one whole load earn only beside one another.
+
+    TWO_SCHOOLS: the student has results at two schools in one school year and assessment; every
+    row of that student and year is flagged. EL_HISTORY_IMPOSSIBLE: the status cannot follow the
+    one that the student had at the end of the latest earlier year; the later row is flagged.
+
+    Args:
+        con: where `relation` and `earlier` are known.
+        relation: the load's good rows, typed as fields.yml says, with `source_row`.
+        source: their source.
+        earlier: rows of other years from the lake with student_id, school_year, test_date and
+            el_status. Only years before a row's own are compared with it; what the load replaces
+            must not be in it.
+
+    Returns:
+        A fault table (source_row, code, field) in order of row and code.
+    """
+    if source.table != "student_result":
+        return FAULT_SCHEMA.empty_table()
+    queries = [
+        (_TWO_SCHOOLS.format(relation=relation), "TWO_SCHOOLS", "school_id"),
+        (_history_query(con, relation, earlier), "EL_HISTORY_IMPOSSIBLE", "el_status"),
+    ]
+    selects = [
+        f"SELECT DISTINCT source_row, '{code}' AS code, '{field}' AS field FROM ({query})"
+        for query, code, field in queries
+        if query is not None
+    ]
+    found = con.sql(" UNION ALL ".join(selects) + " ORDER BY source_row, code")
+    return found.to_arrow_table().cast(FAULT_SCHEMA)
+
+
+def _history_query(
+    con: duckdb.DuckDBPyConnection, relation: str, earlier: str | None
+) -> str | None:
+    """Return the query for impossible histories; None where no two years can show one."""
+    seen = con.execute(f"SELECT DISTINCT school_year, el_status FROM {relation}").fetchall()
+    before = seen
+    if earlier is not None:
+        others = con.execute(f"SELECT DISTINCT school_year, el_status FROM {earlier}").fetchall()
+        before = [*seen, *others]
+    pairs = [
+        pair
+        for year in {year for year, _ in seen}
+        for pair in impossible_pairs(
+            [status for other, status in before if other < year and status],
+            [status for other, status in seen if other == year and status],
+        )
+    ]
+    if not pairs:
+        return None
+    columns = "student_id, school_year, test_date, el_status"
+    relations = [relation] if earlier is None else [relation, earlier]
+    rows = " UNION ALL ".join(f"SELECT {columns} FROM {name}" for name in relations)
+    return _EL_HISTORY.format(
+        relation=relation,
+        rows=rows,
+        pairs=", ".join(f"('{status}', '{after}')" for status, after in sorted(set(pairs))),
+        first_year=min(year for year, _ in before),
+        last_year=max(year for year, _ in seen),
+    )

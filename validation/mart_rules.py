@@ -1,0 +1,133 @@
+"""What the published marts must hold among themselves, each as a count of violations.
+
+The counts are worked out in DuckDB, where a quarter of a million cells against their levels take
+a fraction of a second; the suite `marts` expects every one of them to be 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import duckdb
+import pandas as pd
+
+SYSTEM = ("school_year", "assessment", "subject", "test_window")
+PLACE = ("org_level", "org_id")
+MEASURES = (
+    "n_tested",
+    "n_proficient",
+    "pct_proficient",
+    "pct_proficient_low",
+    "pct_proficient_high",
+    "mean_scale_score",
+)
+# A measure that is rounded for publication may step over its bound by half of the last digit.
+_ROUNDING = 0.051
+
+
+def mart_violations(con: duckdb.DuckDBPyConnection, dimensions: Sequence[str]) -> pd.DataFrame:
+    """Return one row with one column per rule: how many rows of the reporting marts break it.
+
+    Args:
+        con: where mart_achievement, mart_level, dim_school are known (mart_level and dim_school
+            only if they were built).
+        dimensions: the group dimensions of the marts (ethnicity, el_status ...).
+
+    Returns:
+        Column KEY_NOT_UNIQUE, SUPPRESSED_SHOWS_MEASURE ... with a count; a rule on a mart that
+        was not built counts 0.
+    """
+    built = {name for (name,) in con.execute("SHOW TABLES").fetchall()}
+    counts = dict(_achievement(con, dimensions))
+    counts |= dict(_levels(con, dimensions)) if "mart_level" in built else _zeros(_LEVEL_RULES)
+    counts |= dict(_schools(con)) if "dim_school" in built else _zeros(_SCHOOL_RULES)
+    return pd.DataFrame([counts])
+
+
+_LEVEL_RULES = ("LEVEL_KEY_NOT_UNIQUE", "LEVELS_DO_NOT_SUM", "LEVELS_OF_HIDDEN_CELL")
+_SCHOOL_RULES = ("SCHOOL_NOT_IN_DIMENSION", "DISTRICT_NOT_IN_DIMENSION")
+
+
+def _zeros(rules: Sequence[str]) -> dict[str, int]:
+    return dict.fromkeys(rules, 0)
+
+
+def _count(con: duckdb.DuckDBPyConnection, query: str) -> int:
+    return int(con.execute(f"SELECT count(*) FROM ({query})").fetchall()[0][0])
+
+
+def _achievement(
+    con: duckdb.DuckDBPyConnection, dimensions: Sequence[str]
+) -> Iterator[tuple[str, int]]:
+    shown = " OR ".join(f"{name} IS NOT NULL" for name in MEASURES)
+    counts = "n_proficient, pct_proficient_low, pct_proficient_high, mean_scale_score"
+    conditions = {
+        "SUPPRESSED_SHOWS_MEASURE": f"suppressed AND ({shown})",
+        "SHOWN_WITHOUT_COUNT": "NOT suppressed AND n_tested IS NULL",
+        "RATE_CODING_UNSET": "NOT suppressed AND coalesce(rate_coding, '') "
+        "NOT IN ('exact', 'top', 'bottom')",
+        "CODED_RATE_SHOWS_COUNT": "rate_coding IN ('top', 'bottom') "
+        f"AND coalesce({counts}) IS NOT NULL",
+        "PCT_OUTSIDE_BOUNDS": f"pct_proficient < pct_proficient_low - {_ROUNDING} "
+        f"OR pct_proficient > pct_proficient_high + {_ROUNDING}",
+        "MORE_PROFICIENT_THAN_TESTED": "n_proficient > n_tested",
+    }
+    selected = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions.values())
+    found = con.execute(f"SELECT {selected} FROM mart_achievement").fetchall()[0]
+    yield from zip(conditions, map(int, found), strict=True)
+    yield "KEY_NOT_UNIQUE", _repeated(con, "mart_achievement", _key(dimensions))
+    yield "ALL_ROW_MISSING", _count(con, _without_all(dimensions))
+
+
+def _key(dimensions: Sequence[str]) -> list[str]:
+    return [*SYSTEM, "grade", *PLACE, *dimensions]
+
+
+def _repeated(con: duckdb.DuckDBPyConnection, mart: str, key: Sequence[str]) -> int:
+    return _count(con, f"SELECT 1 FROM {mart} GROUP BY hash({', '.join(key)}) HAVING count(*) > 1")
+
+
+def _without_all(dimensions: Sequence[str]) -> str:
+    """Return the query for systems and organisations that lack the row of all their students."""
+    total = " AND ".join(f"{name} = 'all'" for name in ("grade", *dimensions))
+    org = ", ".join((*SYSTEM, *PLACE))
+    system = ", ".join(SYSTEM)
+    everyone = f"SELECT {system} FROM mart_achievement WHERE org_level = 'all' AND {total}"
+    return f"""
+        SELECT {org} FROM mart_achievement GROUP BY ALL HAVING count(*) FILTER ({total}) = 0
+        UNION ALL SELECT {system}, NULL, NULL FROM
+            (SELECT {system} FROM mart_achievement EXCEPT {everyone})"""
+
+
+def _levels(con: duckdb.DuckDBPyConnection, dimensions: Sequence[str]) -> Iterator[tuple[str, int]]:
+    key = ", ".join(_key(dimensions))
+    yield (
+        "LEVEL_KEY_NOT_UNIQUE",
+        _repeated(con, "mart_level", [*_key(dimensions), "performance_level"]),
+    )
+    joined = f"""
+        FROM (SELECT hash({key}) AS cell, n_tested, rate_coding, suppressed FROM mart_achievement)
+        JOIN (SELECT hash({key}) AS cell, sum(n) AS levels_n, count(n) AS levels_shown,
+            count(*) AS levels FROM mart_level GROUP BY 1) USING (cell)"""
+    exact = "NOT suppressed AND rate_coding = 'exact'"
+    found = con.execute(
+        f"""SELECT count(*) FILTER ({exact} AND levels_shown = levels AND levels_n <> n_tested),
+        count(*) FILTER (NOT ({exact}) AND levels_shown > 0) {joined}"""
+    ).fetchall()[0]
+    yield "LEVELS_DO_NOT_SUM", int(found[0])
+    yield "LEVELS_OF_HIDDEN_CELL", int(found[1])
+
+
+def _schools(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, int]]:
+    for rule, level, column in (
+        ("SCHOOL_NOT_IN_DIMENSION", "school", "school_id"),
+        ("DISTRICT_NOT_IN_DIMENSION", "district", "district_id"),
+    ):
+        yield (
+            rule,
+            _count(
+                con,
+                f"""SELECT DISTINCT school_year, org_id FROM mart_achievement
+            WHERE org_level = '{level}' EXCEPT SELECT school_year, {column} FROM dim_school""",
+            ),
+        )

@@ -1,0 +1,44 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+
+@contextmanager
+def whole_file(target: Path, work: Path, mode: int | None = None) -> Iterator[Path]:
+    """Yield a path in `work` to write; on success it takes the place of `target` at once.
+
+    When the body raises, the temporary file goes and `target` is as it was. `work` must be on the
+    same file system as `target`.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    temporary = work / f"{target.name}.{uuid4().hex}"
+    try:
+        yield temporary
+        put_in_place(temporary, target, mode)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def put_in_place(temporary: Path, target: Path, mode: int | None = None) -> None:
+    """Flush `temporary` to the disk and let it take the place of `target`."""
+    if mode is not None:
+        temporary.chmod(mode)
+    flush(temporary)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary.replace(target)
+    flush(target.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until the file, or the folder's list of names, has reached the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,395 @@
+"""Student-level tables as Delta Lake: a partition is replaced whole, in one commit."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+from configs.errors import InfrastructureError, RociError, listed
+from warehouse.files import flush
+from warehouse.workspace import PRIVATE_FILE, Workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction
+
+PARTITION_COLUMNS = ("source", "partition")
+_ATTEMPTS = 30
+_LOAD_OF_FILE = re.compile(r"^(?P<load_id>.+)~[0-9a-f]{32}\.parquet$")
+
+
+@dataclass(frozen=True)
+class PartitionLoad:
+    """Which load's rows a partition holds now."""
+
+    source: str
+    partition: str
+    load_id: str
+
+
+@dataclass(frozen=True)
+class Lake:
+    """The folder `lake/`: one Delta table per student-level table.
+
+    Every table is partitioned by `source` and by `partition`, a text such as `2024` or
+    `2024|1964733|ela`. Each data file carries its load's id in its name, so that the lake and the
+    ledger can always be held together.
+    """
+
+    workspace: Workspace
+
+    def path(self, table: str) -> Path:
+        """Return the folder of a table."""
+        return self.workspace.lake / table
+
+    def exists(self, table: str) -> bool:
+        """Return whether the table has ever been written."""
+        return (self.path(table) / "_delta_log").is_dir()
+
+    def replace(
+        self,
+        table: str,
+        source: str,
+        files: Mapping[str, Sequence[Path]],
+        load_id: str,
+        partitions: Collection[str] | None = None,
+    ) -> int:
+        """Replace whole partitions by staged files in one commit; return the table's version.
+
+        The files become the lake's own (they are linked, not copied). Columns that the table does
+        not have yet are added to it. Doing it twice leaves what doing it once leaves.
+
+        Args:
+            table: name of the table; it is created if there is none.
+            source: whose partitions are replaced; those of other sources stay.
+            files: the new files of each partition, as `Staging.close` returns them.
+            load_id: the load, kept in the commit and in the names of the files.
+            partitions: all that are replaced; those without files become empty. By default those
+                that have files.
+
+        Raises:
+            RociError: files of a partition that is not to be replaced (UNLISTED_PARTITION), or a
+                column whose type the table has otherwise (LAKE_TYPE).
+            InfrastructureError: other writers were always quicker (LAKE_BUSY).
+        """
+        replaced = sorted(files if partitions is None else partitions)
+        _require_listed(table, files, replaced)
+        schema = _common_schema(table, [path for paths in files.values() for path in paths])
+        added = self._adopt(table, source, files, load_id)
+        try:
+            return self._commit(table, _Change(source, replaced, added, schema, load_id))
+        except BaseException:
+            self._forget(table, added)
+            raise
+
+    def drop_partitions(
+        self, table: str, source: str, partitions: Collection[str], load_id: str
+    ) -> int | None:
+        """Empty these partitions in one commit; return the version, null without a table."""
+        if not self.exists(table):
+            return None
+        return self.replace(table, source, {}, load_id, partitions)
+
+    def files(
+        self,
+        table: str,
+        source: str | None = None,
+        partitions: Collection[str] | None = None,
+    ) -> list[str]:
+        """Return the absolute paths of the Parquet files that are the table now.
+
+        `source` and `partition` are not columns of the files but of their folders' names: see
+        `scan_sql`.
+        """
+        opened = self._open(table)
+        if opened is None:
+            return []
+        wanted = None if partitions is None else set(partitions)
+        # Only the last three parts of an address are to be relied on: it spells blanks and accents
+        # of the workspace's own path in another way than the file system does.
+        live = [self.path(table).joinpath(*Path(uri).parts[-3:]) for uri in opened.file_uris()]
+        return sorted(
+            str(path)
+            for path in live
+            if (source is None or _place(path).source == source)
+            and (wanted is None or _place(path).partition in wanted)
+        )
+
+    def scan_sql(
+        self,
+        table: str,
+        source: str | None = None,
+        partitions: Collection[str] | None = None,
+    ) -> str | None:
+        """Return a DuckDB table expression over the files; null where there are none.
+
+        Its columns are those of the table, then `partition` and `source`.
+        """
+        return scan_sql(self.files(table, source, partitions))
+
+    def partition_loads(self, table: str) -> list[PartitionLoad]:
+        """Return which load fills each partition now."""
+        return sorted(
+            {_place(Path(file)) for file in self.files(table)}, key=lambda p: (p.source, p.partition)
+        )
+
+    def committed_loads(self, table: str) -> set[str]:
+        """Return every load that a commit still remembered in the log, or a live file, names."""
+        opened = self._open(table)
+        if opened is None:
+            return set()
+        committed = {entry["load_id"] for entry in opened.history() if "load_id" in entry}
+        return committed | {place.load_id for place in self.partition_loads(table)}
+
+    def schema(self, table: str) -> pa.Schema | None:
+        """Return the table's columns, the two of the partition last; null without a table."""
+        import pyarrow as pa
+
+        opened = self._open(table)
+        return None if opened is None else pa.schema(opened.schema().to_arrow())
+
+    def vacuum(self, table: str, older_than_hours: float = 168) -> list[str]:
+        """Delete replaced files, and those of killed writers, that are older; return their names.
+
+        Readers that began before keep reading for so long: choose more than a run takes.
+        """
+        opened = self._open(table)
+        if opened is None:
+            return []
+        return opened.vacuum(
+            retention_hours=int(older_than_hours),
+            dry_run=False,
+            enforce_retention_duration=False,
+            full=True,
+        )
+
+    def _open(self, table: str) -> DeltaTable | None:
+        from deltalake import DeltaTable
+
+        return DeltaTable(self.path(table)) if self.exists(table) else None
+
+    def _adopt(
+        self, table: str, source: str, files: Mapping[str, Sequence[Path]], load_id: str
+    ) -> list[AddAction]:
+        import pyarrow.parquet as pq
+        from deltalake.transaction import AddAction
+
+        actions = []
+        for partition, paths in files.items():
+            folder = f"source={_folder_name(source)}/partition={_folder_name(partition)}"
+            (self.path(table) / folder).mkdir(parents=True, exist_ok=True)
+            for path in paths:
+                name = f"{folder}/{load_id}~{uuid4().hex}.parquet"
+                target = self.path(table) / name
+                _link(path, target)
+                facts = target.stat()
+                rows = pq.read_metadata(target).num_rows
+                actions.append(
+                    AddAction(
+                        path=name,
+                        size=facts.st_size,
+                        partition_values={"source": source, "partition": partition},
+                        modification_time=int(facts.st_mtime * 1000),
+                        data_change=True,
+                        # Counts only: smallest and largest values would be students' ids.
+                        stats=json.dumps({"numRecords": rows}),
+                    )
+                )
+            flush(self.path(table) / folder)
+        return actions
+
+    def _forget(self, table: str, added: Sequence[AddAction]) -> None:
+        """Remove adopted files of a commit that failed, unless it did reach the log."""
+        live = set(self.files(table))
+        for action in added:
+            path = self.path(table) / action.path
+            if str(path) not in live:
+                path.unlink(missing_ok=True)
+
+    def _commit(self, table: str, change: _Change) -> int:
+        from deltalake.exceptions import CommitFailedError, DeltaError
+
+        for attempt in range(_ATTEMPTS):
+            opened = self._open(table)
+            try:
+                if opened is None:
+                    change.create(self.path(table))
+                    return 0
+                change.apply(opened)
+                opened.update_incremental()
+                return opened.version()
+            except CommitFailedError:
+                time.sleep(0.02 * (attempt + 1))  # another writer was quicker: look again
+            except DeltaError:
+                if opened is not None or not self.exists(table):
+                    raise
+        raise _busy(table)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """One commit: these partitions of a source are these files from now on."""
+
+    source: str
+    partitions: list[str]
+    added: list[AddAction]
+    schema: pa.Schema | None
+    load_id: str
+
+    def create(self, path: Path) -> None:
+        from deltalake import CommitProperties, Schema
+        from deltalake.transaction import create_table_with_add_actions
+
+        assert self.schema is not None, "a table is created by its first rows"
+        create_table_with_add_actions(
+            str(path),
+            Schema.from_arrow(_with_partition_columns(self.schema)),
+            self.added,
+            mode="error",
+            partition_by=list(PARTITION_COLUMNS),
+            commit_properties=CommitProperties(custom_metadata={"load_id": self.load_id}),
+        )
+
+    def apply(self, opened: DeltaTable) -> None:
+        from deltalake import CommitProperties
+
+        opened.create_write_transaction(
+            list(self.added),
+            "overwrite",
+            _merged_schema(opened, self.schema),
+            partition_by=list(PARTITION_COLUMNS),
+            partition_filters=[
+                ("source", "=", self.source),
+                ("partition", "in", self.partitions or [""]),
+            ],
+            commit_properties=CommitProperties(custom_metadata={"load_id": self.load_id}),
+        )
+
+
+def scan_sql(files: Iterable[str | os.PathLike[str]]) -> str | None:
+    """Return a DuckDB table expression over files of one lake table; null without files."""
+    names = ", ".join("'" + _literally(str(file)).replace("'", "''") + "'" for file in files)
+    if not names:
+        return None
+    return (
+        f"read_parquet([{names}], union_by_name = true, hive_partitioning = true, "
+        "hive_types = {'source': VARCHAR, 'partition': VARCHAR})"
+    )
+
+
+def _literally(path: str) -> str:
+    """Return the pattern that matches this one path: DuckDB takes every path for a pattern."""
+    return re.sub(r"([\[*?])", r"[\1]", path)
+
+
+def _folder_name(value: str) -> str:
+    return quote(value, safe="")
+
+
+def _place(path: Path) -> PartitionLoad:
+    source, partition = (
+        unquote(folder.partition("=")[2]) for folder in (path.parts[-3], path.parts[-2])
+    )
+    match = _LOAD_OF_FILE.match(path.name)
+    assert match is not None, f"no file of ours: {path.name}"
+    return PartitionLoad(source, partition, match["load_id"])
+
+
+def _link(path: Path, target: Path) -> None:
+    """Let a staged file be a file of the lake too, whole and on the disk."""
+    try:
+        os.link(path, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(path, target)
+    target.chmod(PRIVATE_FILE)
+    flush(target)
+
+
+def _require_listed(table: str, files: Iterable[str], partitions: Collection[str]) -> None:
+    if "" in partitions:
+        raise RociError(
+            "NO_PARTITION",
+            where=f"lake table {table}",
+            found="a partition whose name is empty",
+            expected="a name, since Delta Lake takes the empty text for null",
+            remedy="make the partition's fields required in the source",
+        )
+    unlisted = set(files) - set(partitions)
+    if unlisted:
+        raise RociError(
+            "UNLISTED_PARTITION",
+            where=f"lake table {table}",
+            found=f"rows of {listed(unlisted)}",
+            expected=f"rows of {listed(partitions)} only",
+            remedy="report this as a defect of roci: these rows would stand beside older ones",
+        )
+
+
+def _common_schema(table: str, paths: Sequence[Path]) -> pa.Schema | None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    merged = pa.schema([])
+    for path in paths:
+        merged = _merged(table, merged, pq.read_schema(path).remove_metadata())
+    return merged if paths else None
+
+
+def _merged_schema(opened: DeltaTable, new: pa.Schema | None) -> pa.Schema:
+    import pyarrow as pa
+
+    old = pa.schema(opened.schema().to_arrow())
+    columns = pa.schema([f for f in old if f.name not in PARTITION_COLUMNS])
+    if new is None:
+        return _with_partition_columns(columns)
+    name = Path(opened.table_uri).name
+    return _with_partition_columns(_merged(name, columns, new))
+
+
+def _merged(table: str, old: pa.Schema, new: pa.Schema) -> pa.Schema:
+    types = {field.name: field.type for field in old}
+    clashes = [
+        f"{f.name} ({types[f.name]}, now {f.type})"
+        for f in new
+        if f.name in types and types[f.name] != f.type
+    ]
+    if clashes:
+        raise RociError(
+            "LAKE_TYPE",
+            where=f"lake table {table}",
+            found=f"other types than before: {listed(clashes)}",
+            expected="each column keeps the type that its first rows had",
+            remedy="undo the change in configs/fields.yml, or give the field a new name",
+        )
+    for added in new:
+        if added.name not in types:
+            old = old.append(added.with_nullable(True))
+    return old
+
+
+def _with_partition_columns(schema: pa.Schema) -> pa.Schema:
+    import pyarrow as pa
+
+    for name in PARTITION_COLUMNS:
+        schema = schema.append(pa.field(name, pa.string()))
+    return schema
+
+
+def _busy(table: str) -> InfrastructureError:
+    return InfrastructureError(
+        "LAKE_BUSY",
+        where=f"lake table {table}",
+        found=f"other writers committed first, {_ATTEMPTS} times in a row",
+        expected="a moment without another commit",
+        remedy="give the same command again",
+    )

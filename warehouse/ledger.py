@@ -1,0 +1,332 @@
+"""The ledger: every file, load, step, check, rejected row and publication."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from configs.errors import RociError
+from warehouse import ledger_tables as tables
+from warehouse.bulk import insert_rows
+from warehouse.ledger_queries import LedgerQueries
+from warehouse.ledger_records import Check, Counts, Fault, MartRecord, Step
+
+__all__ = ["Check", "Counts", "Fault", "Ledger", "LoadedPartitions", "MartRecord", "Step"]
+
+_ATTEMPTS = 20
+
+
+@dataclass(frozen=True)
+class LoadedPartitions:
+    """What a load put into one lake table: rows by partition, and the slices each belongs to."""
+
+    table: str
+    rows: Mapping[str, int]
+    slices: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Ledger(LedgerQueries):
+    """Writes and answers. Every method is one transaction."""
+
+    def register_file(self, sha256: str, size: int, name: str) -> None:
+        """Note a raw file; the first name it came under stays."""
+        row = {"sha256": sha256, "size_bytes": size, "original_name": name, "first_seen_at": _now()}
+        known = sa.select(tables.raw_file.c.sha256).where(tables.raw_file.c.sha256 == sha256)
+        with self._write() as connection:
+            if connection.execute(known).first() is None:
+                _insert_unless_there(connection, tables.raw_file, row)
+
+    def open_load(  # noqa: PLR0913 - the columns of a load
+        self,
+        source: str,
+        load_key: str,
+        inputs: Mapping[str, str],
+        sha256: str | None = None,
+        file_name: str | None = None,
+        district_id: str | None = None,
+    ) -> str:
+        """Note that a load begins and return its id, such as `L20261121-0001`."""
+        told = {"source": source, "load_key": load_key, "sha256": sha256, "file_name": file_name}
+        for attempts_left in reversed(range(_ATTEMPTS)):
+            try:
+                with self._write() as connection:
+                    return _insert_load(connection, told | {"district_id": district_id}, inputs)
+            except IntegrityError:  # another process took that number
+                if not attempts_left:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def reopen(self, load_id: str) -> None:
+        """Let a held or failed load be taken up again; what was noted of it is forgotten."""
+        with self._write() as connection:
+            for table in (tables.step, tables.check_result, tables.rejected_row, tables.flag_count):
+                connection.execute(table.delete().where(table.c.load_id == load_id))
+            cleared = dict.fromkeys(_OUTCOME_COLUMNS)
+            _update_load(connection, load_id, state="loading", **cleared)
+
+    def record_step(self, load_id: str, step: Step) -> None:
+        """Note one step, after those that were noted before."""
+        table = tables.step
+        with self._write() as connection:
+            last = sa.select(sa.func.max(table.c.position)).where(table.c.load_id == load_id)
+            position = (connection.scalar(last) or 0) + 1
+            row = dict(asdict(step), load_id=load_id, position=position)
+            connection.execute(table.insert(), row)
+
+    def record_checks(self, of: str, checks: Iterable[Check]) -> None:
+        """Note the checks of a load (`L...`) or of a publication (`P...`)."""
+        column = "publication_id" if of.startswith("P") else "load_id"
+        rows = [{**asdict(check), column: of} for check in checks]
+        if rows:
+            with self._write() as connection:
+                connection.execute(tables.check_result.insert(), rows)
+
+    def record_rows(self, load_id: str, faults: Any, kind: str) -> None:
+        """Note rows that left a load, by number and code.
+
+        Args:
+            load_id: whose rows.
+            faults: Arrow table or frame with `source_row`, `code`, `field` (null allowed).
+            kind: `reject` or `set_aside`.
+        """
+        source_rows, codes, fields = (_values(faults, name) for name in _FAULT_COLUMNS)
+        rows = [
+            (load_id, source_row, code, field, kind)
+            for source_row, code, field in zip(source_rows, codes, fields, strict=True)
+        ]
+        with self._write() as connection:
+            insert_rows(connection, tables.rejected_row, rows)
+
+    def record_flags(self, load_id: str, counts: Mapping[tuple[str, str | None], int]) -> None:
+        """Note how many loaded rows carry each flag, by code and field."""
+        rows = [
+            {"load_id": load_id, "code": code, "field": field or "", "rows": count}
+            for (code, field), count in counts.items()
+        ]
+        if rows:
+            with self._write() as connection:
+                connection.execute(tables.flag_count.insert(), rows)
+
+    def finish(
+        self,
+        load_id: str,
+        state: str,
+        *,
+        fault: Fault | RociError | None = None,
+        counts: Counts | None = None,
+    ) -> None:
+        """Note how a load ended: `held`, `failed`, `discarded`, or `loaded` without any rows.
+
+        Raises:
+            RociError: `loaded` with counts that do not balance (UNBALANCED_LOAD).
+        """
+        if state == "loaded":
+            counts = counts or Counts(0, 0, 0, 0)
+            counts.require_balance(load_id)
+        with self._write() as connection:
+            outcome = _outcome(state, fault, counts)
+            _update_load(connection, load_id, **outcome)
+
+    def finish_loaded(
+        self, load_id: str, counts: Counts, partitions: Collection[LoadedPartitions]
+    ) -> None:
+        """Note that a load is in the lake, and which earlier loads it takes the place of.
+
+        In one transaction: its partitions become the live ones, the same partitions of earlier
+        loads superseded, and loads that are left without any live partition become `superseded`.
+
+        Raises:
+            RociError: the counts do not balance (UNBALANCED_LOAD).
+        """
+        counts.require_balance(load_id)
+        with self._write() as connection:
+            _update_load(connection, load_id, **_outcome("loaded", None, counts))
+            for part in partitions:
+                self._set_partitions(connection, load_id, part)
+            _supersede_loads_without_partitions(connection, load_id)
+
+    def set_partitions(
+        self,
+        load_id: str,
+        table: str,
+        rows: Mapping[str, int],
+        slices: Mapping[str, Sequence[str]],
+    ) -> None:
+        """Note what a load put into a lake table; earlier loads of the partitions give way."""
+        with self._write() as connection:
+            self._set_partitions(connection, load_id, LoadedPartitions(table, rows, slices))
+            _supersede_loads_without_partitions(connection, load_id)
+
+    def release_partitions(self, load_id: str) -> None:
+        """Note that the rows of a load have left the lake (`roci discard` of a loaded load)."""
+        table = tables.load_partition
+        mine = table.c.load_id == load_id
+        with self._write() as connection:
+            connection.execute(table.update().where(mine).values(superseded_by=load_id))
+
+    def record_publication(
+        self,
+        slices: Mapping[str, str],
+        marts: Sequence[MartRecord],
+        *,
+        publication_id: str | None = None,
+        state: str = "published",
+        fault: Fault | RociError | None = None,
+    ) -> str:
+        """Note a publication, published or held, and return its id."""
+        row = dict(
+            published_at=_now(),
+            state=state,
+            slices=dict(slices),
+            marts=[asdict(mart) for mart in marts],
+            **_fault_columns(fault),
+        )
+        with self._write() as connection:
+            column = tables.publication.c.publication_id
+            new_id = publication_id or _next_id(connection, column, "P")
+            connection.execute(tables.publication.insert(), dict(row, publication_id=new_id))
+        return new_id
+
+    def new_publication_id(self) -> str:
+        """Return the id of the next publication; it is taken once it is recorded."""
+        with self._write() as connection:
+            return _next_id(connection, tables.publication.c.publication_id, "P")
+
+    def _set_partitions(
+        self, connection: sa.Connection, load_id: str, part: LoadedPartitions
+    ) -> None:
+        table = tables.load_partition
+        source = connection.scalar(
+            sa.select(tables.load.c.source).where(tables.load.c.load_id == load_id)
+        )
+        earlier = (
+            table.update()
+            .where(table.c.table_name == part.table, table.c.source == source)
+            .where(table.c.partition == sa.bindparam("named"))
+            .where(table.c.load_id != load_id, table.c.superseded_by.is_(None))
+            .values(superseded_by=load_id)
+        )
+        mine = (table.c.load_id == load_id) & (table.c.table_name == part.table)
+        connection.execute(table.delete().where(mine))
+        if not part.rows:
+            return
+        connection.execute(earlier, [{"named": name} for name in part.rows])
+        rows = [
+            {
+                "load_id": load_id, "table_name": part.table, "source": source, "partition": name,
+                "rows": count, "slices": list(part.slices.get(name, ())),
+            }
+            for name, count in part.rows.items()
+        ]  # fmt: skip
+        connection.execute(table.insert(), rows)
+
+    def _write(self) -> AbstractContextManager[sa.Connection]:
+        assert self._created
+        return self.database.write("ledger")
+
+
+_FAULT_COLUMNS = ("source_row", "code", "field")
+_COUNT_COLUMNS = ("rows_received", "rows_loaded", "rows_quarantined", "rows_set_aside")
+_FAULT_PARTS = ("code", "fault_where", "fault_found", "fault_expected", "fault_remedy")
+_OUTCOME_COLUMNS = ("finished_at", *_COUNT_COLUMNS, *_FAULT_PARTS)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _next_id(connection: sa.Connection, column: sa.Column[str], letter: str) -> str:
+    day = f"{letter}{_now():%Y%m%d}-"
+    # By length first: the ten thousandth of a day has one digit more.
+    newest = (
+        sa.select(column)
+        .where(column.startswith(day, autoescape=True))
+        .order_by(sa.func.length(column).desc(), column.desc())
+        .limit(1)
+    )
+    last = connection.scalar(newest)
+    return f"{day}{int(last.removeprefix(day)) + 1 if last else 1:04d}"
+
+
+def _attempts(connection: sa.Connection, load_key: str) -> int:
+    same = tables.load.c.load_key == load_key
+    return connection.scalar(sa.select(sa.func.count()).where(same)) or 0
+
+
+def _insert_load(
+    connection: sa.Connection, told: Mapping[str, str | None], inputs: Mapping[str, str]
+) -> str:
+    load_id = _next_id(connection, tables.load.c.load_id, "L")
+    row: dict[str, Any] = {**told, "load_id": load_id, "state": "loading", "started_at": _now()}
+    row["attempt"] = _attempts(connection, row["load_key"]) + 1
+    connection.execute(tables.load.insert(), row)
+    _insert_inputs(connection, load_id, inputs, row)
+    return load_id
+
+
+def _insert_inputs(
+    connection: sa.Connection, load_id: str, inputs: Mapping[str, str], row: Mapping[str, Any]
+) -> None:
+    names = {"file": row["file_name"] or "", "source": row["source"]}
+    rows = [
+        {"load_id": load_id, "kind": kind, "name": names.get(kind, kind), "hash": digest}
+        for kind, digest in inputs.items()
+    ]
+    if rows:
+        connection.execute(tables.load_input.insert(), rows)
+
+
+def _insert_unless_there(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> None:
+    try:
+        with connection.begin_nested():
+            connection.execute(table.insert(), row)
+    except IntegrityError:
+        pass  # another process was quicker
+
+
+def _update_load(connection: sa.Connection, load_id: str, **values: Any) -> None:
+    query = tables.load.update().where(tables.load.c.load_id == load_id).values(**values)
+    connection.execute(query)
+
+
+def _outcome(state: str, fault: Fault | RociError | None, counts: Counts | None) -> dict[str, Any]:
+    outcome: dict[str, Any] = dict(state=state, finished_at=_now(), **_fault_columns(fault))
+    if counts is not None:
+        numbers = (counts.received, counts.loaded, counts.quarantined, counts.set_aside)
+        outcome |= zip(_COUNT_COLUMNS, numbers, strict=True)
+    return outcome
+
+
+def _fault_columns(fault: Fault | RociError | None) -> dict[str, str | None]:
+    if fault is None:
+        return dict.fromkeys(_FAULT_PARTS)
+    parts = (fault.code, fault.where, fault.found, fault.expected, fault.remedy)
+    return dict(zip(_FAULT_PARTS, parts, strict=True))
+
+
+def _supersede_loads_without_partitions(connection: sa.Connection, newest: str) -> None:
+    part = tables.load_partition
+    touched = sa.select(part.c.load_id).where(part.c.superseded_by == newest)
+    live = sa.select(part.c.load_id).where(part.c.superseded_by.is_(None))
+    query = (
+        tables.load.update()
+        .where(tables.load.c.state == "loaded", tables.load.c.load_id != newest)
+        .where(tables.load.c.load_id.in_(touched), tables.load.c.load_id.not_in(live))
+        .values(state="superseded")
+    )
+    connection.execute(query)
+
+
+def _values(faults: Any, name: str) -> list[Any]:
+    """Return a column as a list of plain values, null as None."""
+    column = faults[name]
+    if hasattr(column, "to_pylist"):
+        return list(column.to_pylist())
+    return list(column.astype(object).where(column.notna(), None))

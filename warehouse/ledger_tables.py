@@ -1,0 +1,156 @@
+"""The tables of the ledger. No column holds a value of a student."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+STATES = ("received", "loading", "loaded", "held", "failed", "superseded", "discarded")
+KINDS = ("reject", "set_aside", "flag")
+
+
+class Moment(sa.types.TypeDecorator[datetime]):
+    """A moment in UTC, also where the database keeps no zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Store the moment in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
+        """Return the moment with its zone."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _load_id(**options: Any) -> sa.Column[str]:
+    return sa.Column("load_id", sa.Text, sa.ForeignKey("load.load_id"), **options)
+
+
+raw_file = sa.Table(
+    "raw_file",
+    metadata,
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("original_name", sa.Text, nullable=False),
+    sa.Column("first_seen_at", Moment, nullable=False),
+)
+
+load = sa.Table(
+    "load",
+    metadata,
+    sa.Column("load_id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, sa.CheckConstraint(f"state IN {STATES}"), nullable=False),
+    sa.Column("load_key", sa.Text, nullable=False, index=True),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("sha256", sa.Text, sa.ForeignKey("raw_file.sha256"), index=True),
+    sa.Column("file_name", sa.Text),
+    sa.Column("district_id", sa.Text),
+    sa.Column("started_at", Moment, nullable=False),
+    sa.Column("finished_at", Moment),
+    sa.Column("rows_received", sa.BigInteger),
+    sa.Column("rows_loaded", sa.BigInteger),
+    sa.Column("rows_quarantined", sa.BigInteger),
+    sa.Column("rows_set_aside", sa.BigInteger),
+    sa.Column("code", sa.Text),
+    sa.Column("fault_where", sa.Text),
+    sa.Column("fault_found", sa.Text),
+    sa.Column("fault_expected", sa.Text),
+    sa.Column("fault_remedy", sa.Text),
+    sa.Index("ix_load_source", "source", "state"),
+)
+
+load_input = sa.Table(
+    "load_input",
+    metadata,
+    _load_id(primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("hash", sa.Text, nullable=False),
+)
+
+load_partition = sa.Table(
+    "load_partition",
+    metadata,
+    _load_id(primary_key=True),
+    sa.Column("table_name", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("partition", sa.Text, primary_key=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("slices", sa.JSON, nullable=False),
+    sa.Column("superseded_by", sa.Text, sa.ForeignKey("load.load_id")),
+    sa.Index("ix_load_partition", "table_name", "source", "partition"),
+)
+
+step = sa.Table(
+    "step",
+    metadata,
+    _load_id(primary_key=True),
+    sa.Column("position", sa.Integer, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("rows_in", sa.BigInteger, nullable=False),
+    sa.Column("rows_made", sa.BigInteger, nullable=False),
+    sa.Column("rows_out", sa.BigInteger, nullable=False),
+    sa.Column("rows_rejected", sa.BigInteger, nullable=False),
+    sa.Column("rows_set_aside", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+)
+
+publication = sa.Table(
+    "publication",
+    metadata,
+    sa.Column("publication_id", sa.Text, primary_key=True),
+    sa.Column("published_at", Moment, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("slices", sa.JSON, nullable=False),
+    sa.Column("marts", sa.JSON, nullable=False),
+    sa.Column("code", sa.Text),
+    sa.Column("fault_where", sa.Text),
+    sa.Column("fault_found", sa.Text),
+    sa.Column("fault_expected", sa.Text),
+    sa.Column("fault_remedy", sa.Text),
+)
+
+# A check is of a load or of a publication, and a held publication has checks too.
+check_result = sa.Table(
+    "check_result",
+    metadata,
+    sa.Column("check_id", sa.Integer, primary_key=True),
+    _load_id(index=True),
+    sa.Column("publication_id", sa.Text, index=True),
+    sa.Column("suite", sa.Text, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("severity", sa.Text, nullable=False),
+    sa.Column("success", sa.Boolean, nullable=False),
+    sa.Column("observed", sa.Text),
+    sa.Column("expected", sa.Text),
+)
+
+rejected_row = sa.Table(
+    "rejected_row",
+    metadata,
+    _load_id(nullable=False, index=True),
+    sa.Column("source_row", sa.Integer, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("field", sa.Text),
+    sa.Column("kind", sa.Text, sa.CheckConstraint("kind IN ('reject', 'set_aside')")),
+)
+
+# Flagged rows stay in the lake with their codes; here is only how many there are.
+flag_count = sa.Table(
+    "flag_count",
+    metadata,
+    _load_id(primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("field", sa.Text, primary_key=True),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+)

@@ -1,0 +1,200 @@
+"""Marts as PostgreSQL tables, within a transaction that the caller ends."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import psycopg
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+import sqlalchemy as sa
+
+from configs.errors import RociError, listed
+from warehouse.bulk import postgres_cursor, quoted
+from warehouse.mart_tables import (
+    PUBLICATION_TABLE,
+    AreaChange,
+    MartTable,
+    missing_columns,
+    repeated_key,
+    sql_type,
+)
+
+_WRITE_CSV = pc_csv.WriteOptions(include_header=False, batch_size=10_000)
+
+
+def write_area(connection: sa.Connection, schema: str, change: AreaChange) -> None:
+    """Make a schema's marts what they are to be; others see it when the transaction commits.
+
+    Whole marts are built beside the old ones and swapped by name, with the rights that were
+    granted on them; a mart that views are made of is emptied and filled again instead.
+    """
+    cursor = postgres_cursor(connection)
+    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+    cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
+    for name in _table_names(cursor, schema) - change.names - {PUBLICATION_TABLE}:
+        _require_no_views(cursor, schema, name)
+        cursor.execute(f"DROP TABLE {_named(schema, name)}")
+    for table in change.tables:
+        _Writer(cursor, schema, table).write()
+    _write_publication(cursor, schema, change.publication_id)
+
+
+def publication_of(connection: sa.Connection, schema: str) -> str | None:
+    """Return the publication that a schema holds; null before the first."""
+    cursor = postgres_cursor(connection)
+    if PUBLICATION_TABLE not in _table_names(cursor, schema):
+        return None
+    row = cursor.execute(f"SELECT publication_id FROM {_named(schema, PUBLICATION_TABLE)}")
+    found = row.fetchone()
+    return found[0] if found else None
+
+
+class _Writer:
+    """Writes one mart into one schema."""
+
+    def __init__(self, cursor: Any, schema: str, table: MartTable) -> None:
+        self.cursor, self.schema, self.table = cursor, schema, table
+        self.exists = table.name in _table_names(cursor, schema)
+
+    def write(self) -> None:
+        """Leave the mart as its Parquet file has it."""
+        try:
+            if self.exists and self.table.slices is not None:
+                self._replace_slices()
+            elif self.exists and _views_of(self.cursor, self.schema, self.table.name):
+                self._refill()
+            else:
+                self._swap()
+        except psycopg.errors.UniqueViolation as error:
+            raise repeated_key(self.table) from error
+
+    def _replace_slices(self) -> None:
+        self._require_same_columns()
+        for values in self.table.slices or ():
+            condition = " AND ".join(f"{quoted(name)} = %s" for name in values)
+            self.cursor.execute(
+                f"DELETE FROM {self._place()} WHERE {condition}", tuple(values.values())
+            )
+        self._copy(self.table.name)
+
+    def _refill(self) -> None:
+        self._require_same_columns()
+        self.cursor.execute(f"TRUNCATE {self._place()}")
+        for index in (self._index("key"), self._index("analyst")):
+            self.cursor.execute(f"DROP INDEX IF EXISTS {_named(self.schema, index)}")
+        self._copy(self.table.name)
+        self._create_indexes(self.table.name, "")
+
+    def _swap(self) -> None:
+        beside = f"{self.table.name}__new"
+        columns = ", ".join(
+            f"{quoted(f.name)} {sql_type(f.type, 'postgresql')}" for f in self.table.schema
+        )
+        self.cursor.execute(f"DROP TABLE IF EXISTS {_named(self.schema, beside)}")
+        self.cursor.execute(f"CREATE TABLE {_named(self.schema, beside)} ({columns})")
+        self._copy(beside)
+        self._create_indexes(beside, "__new")
+        if self.exists:
+            self._grant_as_before(beside)
+            self.cursor.execute(f"DROP TABLE {self._place()}")
+        new = _named(self.schema, beside)
+        self.cursor.execute(f"ALTER TABLE {new} RENAME TO {quoted(self.table.name)}")
+        for kind in ("key", "analyst"):
+            index = self._index(kind)
+            self.cursor.execute(
+                f"ALTER INDEX IF EXISTS {_named(self.schema, index + '__new')} "
+                f"RENAME TO {quoted(index)}"
+            )
+
+    def _copy(self, name: str) -> None:
+        written = 0
+        target = _named(self.schema, name)
+        with self.cursor.copy(f"COPY {target} FROM STDIN (FORMAT csv)") as copy:
+            for batch in self.table.batches():
+                copy.write(_csv(batch))
+                written += batch.num_rows
+        self.table.require_rows(written)
+
+    def _create_indexes(self, name: str, ending: str) -> None:
+        target = _named(self.schema, name)
+        if self.table.key:
+            index, columns = self._index("key") + ending, ", ".join(map(quoted, self.table.key))
+            self.cursor.execute(f"CREATE UNIQUE INDEX {quoted(index)} ON {target} ({columns})")
+        if self.table.analyst_index:
+            index = self._index("analyst") + ending
+            columns = ", ".join(map(quoted, self.table.analyst_index))
+            self.cursor.execute(f"CREATE INDEX {quoted(index)} ON {target} ({columns})")
+
+    def _grant_as_before(self, beside: str) -> None:
+        query = """
+            SELECT privilege_type, CASE WHEN grantee = 0 THEN 'PUBLIC'
+                                        ELSE quote_ident(pg_get_userbyid(grantee)) END
+            FROM pg_class, aclexplode(relacl) WHERE oid = %s::regclass AND grantee <> relowner
+        """
+        for right, grantee in self.cursor.execute(query, (self._place(),)).fetchall():
+            self.cursor.execute(f"GRANT {right} ON {_named(self.schema, beside)} TO {grantee}")
+
+    def _require_same_columns(self) -> None:
+        query = """
+            SELECT attname FROM pg_attribute
+            WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+        """
+        had = [name for (name,) in self.cursor.execute(query, (self._place(),)).fetchall()]
+        if had == self.table.columns:
+            return
+        if self.table.slices is None:
+            _require_no_views(self.cursor, self.schema, self.table.name)
+        raise missing_columns(self.table, had)
+
+    def _place(self) -> str:
+        return _named(self.schema, self.table.name)
+
+    def _index(self, kind: str) -> str:
+        return f"{self.table.name}__{kind}"
+
+
+def _csv(batch: pa.RecordBatch) -> memoryview:
+    # Text is quoted and null is not, which is how COPY tells an empty text from null.
+    buffer = io.BytesIO()
+    pc_csv.write_csv(batch, buffer, _WRITE_CSV)
+    return buffer.getbuffer()
+
+
+def _named(schema: str, name: str) -> str:
+    return f"{quoted(schema)}.{quoted(name)}"
+
+
+def _table_names(cursor: Any, schema: str) -> set[str]:
+    query = "SELECT tablename FROM pg_tables WHERE schemaname = %s"
+    return {name for (name,) in cursor.execute(query, (schema,)).fetchall()}
+
+
+def _views_of(cursor: Any, schema: str, name: str) -> list[str]:
+    query = """
+        SELECT DISTINCT r.ev_class::regclass::text
+        FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
+        WHERE d.refobjid = %s::regclass AND d.classid = 'pg_rewrite'::regclass
+          AND r.ev_class <> d.refobjid
+    """
+    return [view for (view,) in cursor.execute(query, (_named(schema, name),)).fetchall()]
+
+
+def _require_no_views(cursor: Any, schema: str, name: str) -> None:
+    views = _views_of(cursor, schema, name)
+    if views:
+        raise RociError(
+            "VIEW_IN_THE_WAY",
+            where=f"table {schema}.{name}",
+            found=f"views made of it: {listed(views)}",
+            expected="no views of a mart whose columns change or that is no longer built",
+            remedy="drop these views, build the marts again, then create the views anew",
+        )
+
+
+def _write_publication(cursor: Any, schema: str, publication_id: str) -> None:
+    table = _named(schema, PUBLICATION_TABLE)
+    cursor.execute(f"CREATE TABLE IF NOT EXISTS {table} (publication_id TEXT NOT NULL)")
+    cursor.execute(f"DELETE FROM {table}")
+    cursor.execute(f"INSERT INTO {table} VALUES (%s)", (publication_id,))

@@ -1,0 +1,166 @@
+"""Marts as an SQLite file: a new file is made beside the old one and takes its place whole."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from warehouse.bulk import quoted
+from warehouse.database import told_plainly
+from warehouse.files import flush
+from warehouse.mart_tables import (
+    PUBLICATION_TABLE,
+    AreaChange,
+    MartTable,
+    missing_columns,
+    repeated_key,
+    sql_type,
+    tuples,
+)
+
+CACHE_KIB = 128 * 1024
+
+
+def build_file(current: Path, change: AreaChange, work: Path) -> Path:
+    """Return a new file in `work` that holds the area as it is to be; `current` stays as it is.
+
+    Nobody reads the new file before it takes the place of the old one, so that it can be written
+    without a journal; it is flushed to the disk before it is handed out.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    target = work / f"{current.name}.{uuid4().hex}"
+    try:
+        with told_plainly(f"SQLite {target}"), _quick_connection(target) as connection:
+            if current.exists() and _needs_old_rows(change):
+                _copy(current, connection)
+            _drop_others(connection, change)
+            for table in change.tables:
+                _write(connection, table)
+            _write_publication(connection, change.publication_id)
+        flush(target)
+        return target
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def put_file_in_place(new: Path, current: Path, mode: int) -> None:
+    """Let the new file be the area from now on; readers of the old one read on undisturbed."""
+    if not new.exists():
+        return
+    new.chmod(mode)
+    current.parent.mkdir(parents=True, exist_ok=True)
+    for ending in ("-wal", "-shm", "-journal"):
+        # A tool may have switched the old file to another journal; it must not meet the new file.
+        current.with_name(current.name + ending).unlink(missing_ok=True)
+    new.replace(current)
+    flush(current.parent)
+
+
+def table_names(connection: sqlite3.Connection) -> set[str]:
+    """Return the names of the tables."""
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    return {name for (name,) in connection.execute(query)}
+
+
+@contextmanager
+def _quick_connection(path: Path) -> Iterator[sqlite3.Connection]:
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for pragma in (
+            "journal_mode = OFF",
+            "synchronous = OFF",
+            "locking_mode = EXCLUSIVE",
+            f"cache_size = -{CACHE_KIB}",
+            "temp_store = FILE",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        yield connection
+
+
+def _needs_old_rows(change: AreaChange) -> bool:
+    return bool(change.kept) or any(table.slices is not None for table in change.tables)
+
+
+def _copy(current: Path, connection: sqlite3.Connection) -> None:
+    with closing(sqlite3.connect(f"{current.absolute().as_uri()}?mode=ro", uri=True)) as old:
+        old.backup(connection)
+    connection.execute("PRAGMA journal_mode = OFF")
+
+
+def _drop_others(connection: sqlite3.Connection, change: AreaChange) -> None:
+    replaced = {table.name for table in change.tables if table.slices is None}
+    for name in table_names(connection):
+        if name in replaced or name not in change.names:
+            connection.execute(f"DROP TABLE {quoted(name)}")
+
+
+def _write(connection: sqlite3.Connection, table: MartTable) -> None:
+    is_new = table.name not in table_names(connection)
+    connection.execute("BEGIN")
+    if is_new:
+        _create(connection, table)
+    else:
+        _delete_slices(connection, table)
+    table.require_rows(_insert(connection, table))
+    if is_new:
+        _create_indexes(connection, table)
+    connection.execute("COMMIT")
+
+
+def _create(connection: sqlite3.Connection, table: MartTable) -> None:
+    columns = ", ".join(f"{quoted(f.name)} {sql_type(f.type, 'sqlite')}" for f in table.schema)
+    connection.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
+
+
+def _delete_slices(connection: sqlite3.Connection, table: MartTable) -> None:
+    query = f"SELECT name FROM pragma_table_info({_text(table.name)})"
+    had = [name for (name,) in connection.execute(query)]
+    if had != table.columns:
+        raise missing_columns(table, had)
+    for values in table.slices or ():
+        condition = " AND ".join(f"{quoted(name)} = ?" for name in values)
+        connection.execute(
+            f"DELETE FROM {quoted(table.name)} WHERE {condition}", tuple(values.values())
+        )
+
+
+def _insert(connection: sqlite3.Connection, table: MartTable) -> int:
+    marks = ", ".join("?" * len(table.columns))
+    query = f"INSERT INTO {quoted(table.name)} VALUES ({marks})"
+    written = 0
+    try:
+        for batch in table.batches():
+            written += connection.executemany(query, tuples(batch)).rowcount
+    except sqlite3.IntegrityError as error:
+        raise repeated_key(table) from error
+    return written
+
+
+def _create_indexes(connection: sqlite3.Connection, table: MartTable) -> None:
+    name = quoted(table.name)
+    try:
+        if table.key:
+            key = ", ".join(map(quoted, table.key))
+            index = quoted(f"{table.name}__key")
+            connection.execute(f"CREATE UNIQUE INDEX {index} ON {name} ({key})")
+        if table.analyst_index:
+            columns = ", ".join(map(quoted, table.analyst_index))
+            index = quoted(f"{table.name}__analyst")
+            connection.execute(f"CREATE INDEX {index} ON {name} ({columns})")
+    except sqlite3.IntegrityError as error:
+        raise repeated_key(table) from error
+
+
+def _write_publication(connection: sqlite3.Connection, publication_id: str) -> None:
+    connection.execute(f"DROP TABLE IF EXISTS {PUBLICATION_TABLE}")
+    connection.execute(f"CREATE TABLE {PUBLICATION_TABLE} (publication_id TEXT NOT NULL)")
+    connection.execute(f"INSERT INTO {PUBLICATION_TABLE} VALUES (?)", (publication_id,))
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,164 @@
+"""The folder that everything lives in, and the names of its parts."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from configs.errors import InfrastructureError
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The parts of one installation's data folder (`ROCI_HOME`)."""
+
+    home: Path
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Workspace:
+        """Return the workspace that `ROCI_HOME` names, else `data` under the current folder."""
+        return cls(Path(environ.get("ROCI_HOME") or "data").expanduser().absolute())
+
+    @property
+    def landing(self) -> Path:
+        """Where files arrive."""
+        return self.home / "landing"
+
+    @property
+    def refused(self) -> Path:
+        """Files that could not be taken in, each beside a note that says why."""
+        return self.landing / "refused"
+
+    @property
+    def raw(self) -> Path:
+        """Every file ever seen, by content. Restricted."""
+        return self.home / "raw"
+
+    @property
+    def lake(self) -> Path:
+        """Delta tables of student rows. Restricted."""
+        return self.home / "lake"
+
+    @property
+    def work(self) -> Path:
+        """What is not finished yet: readers never look here, `tidy` clears it. Restricted."""
+        return self.home / "work"
+
+    @property
+    def staging(self) -> Path:
+        """Rows of loads that are under way."""
+        return self.work / "staging"
+
+    @property
+    def quarantine(self) -> Path:
+        """Rejected rows, a file a load. Restricted."""
+        return self.home / "quarantine"
+
+    @property
+    def marts_reporting(self) -> Path:
+        """Published marts, suppressed."""
+        return self.home / "marts" / "reporting"
+
+    @property
+    def marts_restricted(self) -> Path:
+        """Published marts at student level or before suppression. Restricted."""
+        return self.home / "marts" / "restricted"
+
+    @property
+    def warehouse_dir(self) -> Path:
+        """Where the SQLite files are."""
+        return self.home / "warehouse"
+
+    @property
+    def ledger_path(self) -> Path:
+        """The ledger as SQLite."""
+        return self.warehouse_dir / "ledger.sqlite"
+
+    @property
+    def reporting_path(self) -> Path:
+        """The reporting marts as SQLite."""
+        return self.warehouse_dir / "reporting.sqlite"
+
+    @property
+    def restricted_path(self) -> Path:
+        """The restricted marts as SQLite."""
+        return self.warehouse_dir / "restricted.sqlite"
+
+    @property
+    def docs(self) -> Path:
+        """Great Expectations Data Docs."""
+        return self.home / "docs"
+
+    @property
+    def site(self) -> Path:
+        """Report pages."""
+        return self.home / "site"
+
+    @property
+    def logs(self) -> Path:
+        """Run logs."""
+        return self.home / "logs"
+
+    @property
+    def locks(self) -> Path:
+        """Leases."""
+        return self.home / "locks"
+
+    @property
+    def prefect(self) -> Path:
+        """The orchestrator's own database."""
+        return self.home / "prefect"
+
+    def ensure(self) -> Workspace:
+        """Create every folder; those that hold students are open to their owner only.
+
+        Raises:
+            InfrastructureError: a folder cannot be created.
+        """
+        private = (self.raw, self.lake, self.quarantine, self.marts_restricted, self.work)
+        shared = (
+            self.refused, self.marts_reporting, self.warehouse_dir, self.docs, self.site,
+            self.logs, self.locks, self.prefect,
+        )  # fmt: skip
+        try:
+            for folder in (*shared, *private, self.staging):
+                folder.mkdir(parents=True, exist_ok=True)
+            for folder in private:
+                folder.chmod(PRIVATE_FOLDER)
+        except OSError as error:
+            raise _unusable(self.home, error) from error
+        return self
+
+    def tidy(self, older_than_seconds: float = 86_400) -> int:
+        """Remove what killed runs left in `work` that long ago; return how many were removed.
+
+        A publication that a crash broke off (`publish.json`) is not a leftover: it is finished by
+        `Publisher.recover`, and until then nothing is removed.
+        """
+        if (self.work / "publish.json").exists():
+            return 0
+        before = time.time() - older_than_seconds
+        folders = (self.staging, self.work / "publish")
+        leftovers = [*self.work.glob("*"), *(path for f in folders for path in f.glob("*"))]
+        removed = 0
+        for path in leftovers:
+            if path not in folders and path.lstat().st_mtime < before:
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+                removed += 1
+        return removed
+
+
+def _unusable(home: Path, error: OSError) -> InfrastructureError:
+    return InfrastructureError(
+        "WORKSPACE_UNUSABLE",
+        where=f"workspace {home}",
+        found=f"{error.strerror or error} ({error.filename})",
+        expected="a folder that this user may create and write in",
+        remedy="set ROCI_HOME to such a folder, or mend its owner and permissions",
+    )
