@@ -16,7 +16,7 @@ import pyarrow.csv as pa_csv
 
 from transforms.faults import fault_table
 from transforms.pieces import Piece, distinct_names, with_unparsed
-from transforms.probe import Probe, plain_stream, truncated, unreadable
+from transforms.probe import OLD_END_OF_FILE, Probe, plain_stream, truncated, unreadable
 
 BLOCK_BYTES = 16 << 20
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
@@ -43,15 +43,15 @@ class _Position:
     """Where in the file the reader stands, and what stands there that is no whole record."""
 
     next_row: int
+    delimiter: str
     broken: dict[int, str] = field(default_factory=dict)
     narrow: set[int] = field(default_factory=set)
     maybe_blank: list[int] = field(default_factory=list)
     end_mark: str | None = None
+    end_seen: bool = False
 
     def note(self, invalid: Any) -> str:
-        if invalid.text == self.end_mark:
-            self.end_mark = None
-            return "skip"
+        self.end_seen = self.end_seen or invalid.text == self.end_mark
         self.broken[invalid.number] = invalid.text
         if invalid.actual_columns < invalid.expected_columns:
             self.narrow.add(invalid.number)
@@ -70,7 +70,8 @@ class _Position:
         """Return and forget the broken rows above the reader, blank ones left out."""
         passed = [row for row in self.broken if last or row < self.next_row]
         texts = {row: self.broken.pop(row) for row in sorted(passed)}
-        return {row: text for row, text in texts.items() if text.strip(" \t\r\n\x1a")}
+        nothing = f" \t\r\n{OLD_END_OF_FILE}{self.delimiter}"
+        return {row: text for row, text in texts.items() if text.strip(nothing)}
 
 
 def read_delimited(stream: BinaryIO, found: Probe, wanted: Wanted) -> Iterator[Piece]:
@@ -81,7 +82,7 @@ def read_delimited(stream: BinaryIO, found: Probe, wanted: Wanted) -> Iterator[P
     Raises:
         FileRefused: TRUNCATED_FILE, UNREADABLE_FILE.
     """
-    position = _Position(found.header_row + 1, end_mark=_end_mark(found))
+    position = _Position(found.header_row + 1, found.delimiter, end_mark=_end_mark(found))
     columns = wanted.names(found)
     partial = len(columns) < len(found.columns)
     last_broken = 0
@@ -130,7 +131,8 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     plain = plain_stream(stream, found)
     if position.end_mark is not None:
-        plain = cast(BinaryIO, _WithEnd(plain, f"\n{position.end_mark}".encode(found.encoding)))
+        end = position.end_mark if found.ends_whole else f"\n{position.end_mark}"
+        plain = cast(BinaryIO, _WithEnd(plain, end.encode(found.encoding)))
     # Columns are known to pyarrow by position: headers repeat names and leave them out.
     names = distinct_names(found.columns)
     numbers = {name: str(at) for at, name in enumerate(names)}
@@ -215,8 +217,8 @@ def _piece(table: pa.Table, rows: np.ndarray, broken: dict[int, str], blank: int
 
 
 def _end_mark(found: Probe) -> str | None:
-    """Return a record of too many fields to be put at the end, where a quote may be open there."""
-    unsure = found.quoted and not found.ends_whole and not found.encoding.startswith("utf-16")
+    """Return a record of too many fields to be put at the end, where a quote may be open."""
+    unsure = found.quoted and not found.encoding.startswith("utf-16")
     return found.delimiter * (len(found.columns) + 1) if unsure else None
 
 
@@ -232,13 +234,16 @@ class _WithEnd(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         content = self._inner.read(size)
-        if not content:
-            content, self._end = self._end, b""
+        # A short answer is not yet the end: an unbuffered file may give one anywhere.
+        while 0 < len(content) < size and (more := self._inner.read(size - len(content))):
+            content += more
+        room = len(self._end) if size < 0 else size - len(content)
+        content, self._end = content + self._end[:room], self._end[room:]
         return content
 
 
 def _refuse_broken_end(found: Probe, position: _Position, last_broken: int) -> None:
-    if position.end_mark is not None:
+    if position.end_mark is not None and not position.end_seen:
         # The mark was swallowed, so the last field's quote was open.
         raise truncated("the last record ends inside a quoted field")
     if found.ends_whole or last_broken < position.next_row or last_broken not in position.narrow:

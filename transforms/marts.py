@@ -44,7 +44,7 @@ def published_achievement_sql(plan: CellPlan, marts: Marts, decisions: str) -> s
     exact = f"rate_coding = '{EXACT}'"
     pct = "pct_proficient"
     band = _band("n_tested", marts)
-    limit = f"if(rate_coding = 'top', 100 - {band}, {band})"
+    limit = f"if(is_levelled, if(rate_coding = 'top', 100 - {band}, {band}), NULL)"
     shown = {
         "n_tested": "if(suppressed, NULL, n_tested)",
         "n_proficient": f"if({exact}, n_proficient, NULL)",
@@ -108,7 +108,7 @@ def _measured(plan: CellPlan, marts: Marts, decisions: str | None) -> str:
 def _decided(plan: CellPlan, decisions: str | None) -> str:
     """Return SQL of the cells beside their decisions; a cell that has none is suppressed.
 
-    `is_levelled` says whether every student has a level; where not, there is no rate to code.
+    `is_levelled` says whether every student has a level; where not, there is no rate to show.
     """
     levels = " + ".join(f"n_level_{k}" for k in plan.levels)
     cells = f"(SELECT *, n_tested = {levels} AS is_levelled FROM {CELLS})"
@@ -121,8 +121,7 @@ def _decided(plan: CellPlan, decisions: str | None) -> str:
         SELECT c.*, coalesce(d.suppressed, true) AS suppressed,
             CASE WHEN d.cell_id IS NULL THEN 'undecided' WHEN d.suppressed THEN suppression_reason
                 END AS suppression_reason,
-            CASE WHEN d.suppressed THEN NULL WHEN is_levelled THEN rate_coding
-                WHEN d.cell_id IS NOT NULL THEN '{EXACT}' END AS rate_coding
+            if(d.suppressed, NULL, d.rate_coding) AS rate_coding
         FROM {cells} AS c LEFT JOIN {decisions} AS d USING (cell_id)
     )"""
 

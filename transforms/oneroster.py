@@ -104,8 +104,7 @@ def oneroster_columns(stream: BinaryIO) -> tuple[str, ...]:
     members = _members(archive)
     have = set()
     for table, info in members.items():
-        with archive.open(info) as member:
-            columns = probe(member.read(HEAD_BYTES), _FORMAT).columns
+        columns = probe(_unpacked(archive, info, HEAD_BYTES), _FORMAT).columns
         have |= {f"{table}.{_canonical(table, column)}" for column in columns}
     have |= {name.replace("orgs.", "district.") for name in have}
     if _OPTIONAL not in members:
@@ -138,7 +137,7 @@ def read_oneroster(stream: BinaryIO) -> Piece:
             "AND lower(status) <> 'tobedeleted'"
         )
         con.execute(_PLACES)
-        rows: pa.Table = con.execute(_joined_sql(columns)).to_arrow_table()
+        rows: pa.Table = con.sql(_joined_sql(columns)).to_arrow_table()
         aside = con.execute(
             "SELECT source_row, lower(status) = 'tobedeleted' AS deleted FROM users "
             "WHERE lower(status) = 'tobedeleted' OR lower(role) <> 'student' ORDER BY 1"
@@ -219,18 +218,18 @@ def _table(
         return _empty(table), all_faults([]), {}
     content = io.BytesIO(_unpacked(archive, info))
     try:
-        found = examine_delimited(content, _FORMAT)
+        return _named(content, examine_delimited(content, _FORMAT), table)
     except FileRefused as refused:
         if refused.code == "EMPTY_FILE" and table != "users":
             return _empty(table), all_faults([]), {}
         refused.where = f"{info.filename}: {refused.where}"
         raise
-    return _named(content, found, table)
 
 
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int = -1) -> bytes:
     try:
-        return archive.read(info)
+        with archive.open(info) as member:
+            return member.read(size)
     except EOFError:
         raise truncated(f"{info.filename} ends early") from None
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:

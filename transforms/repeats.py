@@ -30,7 +30,7 @@ def resolve(con: duckdb.DuckDBPyConnection, relation: str, source: Source) -> pa
         return RESOLVED.empty_table()
     columns = [row[0] for row in con.execute(f'DESCRIBE "{relation}"').fetchall()]
     content = [name for name in columns if name not in _NO_CONTENT]
-    leaving: pa.Table = con.execute(_resolve_sql(relation, source, content)).to_arrow_table()
+    leaving: pa.Table = con.sql(_resolve_sql(relation, source, content)).to_arrow_table()
     return leaving.cast(RESOLVED)
 
 

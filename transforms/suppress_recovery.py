@@ -19,9 +19,9 @@ from transforms.suppress_lines import Ints, System
 
 Flags = NDArray[np.bool_]
 
-# A free coordinate of a projected random vector is near 1/sqrt(length of its cycle), thousands at
-# most; a determined one is at the solver's tolerance. Between the two a cell counts as determined.
-DETERMINED_BELOW = 1e-5
+# A free coordinate of a projected random vector is near 1/sqrt(length of its cycle), a determined
+# one near the solver's tolerance, 1e-9 and less. Between the two a cell counts as determined.
+DETERMINED_BELOW = 1e-6
 SOLVER_TOLERANCE = 1e-12
 SOLVER_ITERATIONS = 20_000
 
@@ -96,19 +96,19 @@ def _filled_rows(matrix: sparse.csr_array) -> sparse.csr_array:
 
 
 def _vanishes_on_null_space(matrix: sparse.csr_array) -> Flags:
-    """Returns which unknowns are zero in a random null vector, in either of two."""
+    """Returns which unknowns are zero in random null vectors, in both of two.
+
+    A determined one is zero in every null vector; a free one may come near zero once by chance.
+    """
     if not matrix.shape[0] or not matrix.shape[1]:
         return np.zeros(matrix.shape[1], dtype=bool)
     random = np.random.default_rng(20)
     transposed = matrix.T.tocsr()
-    return np.any(
-        [
-            np.abs(_project(transposed, random.standard_normal(matrix.shape[1])))
-            < DETERMINED_BELOW
-            for _ in range(2)
-        ],
-        axis=0,
-    )
+    vanishes = np.ones(matrix.shape[1], dtype=bool)
+    for _ in range(2):
+        vector = _project(transposed, random.standard_normal(matrix.shape[1]))
+        vanishes &= np.abs(vector) < DETERMINED_BELOW
+    return vanishes
 
 
 def _project(transposed: sparse.csr_array, vector: NDArray[np.float64]) -> NDArray[np.float64]:

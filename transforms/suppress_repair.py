@@ -22,7 +22,7 @@ from transforms.suppress_recovery import Flags, find_recoverable
 
 # How many organisations without parts are looked at, in turn, for a way to free a set; a small
 # neighbourhood has nearly always one, and its programme takes some ten milliseconds.
-NEIGHBOURHOODS = (6, 30)
+NEIGHBOURHOODS = (6, 30, 120)
 OTHER_GRADES = 3
 COST_OF_A_STEP = 1.5
 SOLVER_SECONDS = 5.0
@@ -43,11 +43,19 @@ def free_recoverable(system: System, pattern: Pattern) -> Pattern:
             recoverable = find_recoverable(system, unknown)
         if not recoverable.any():
             return pattern
-        for first in _one_of_each_knot(system, recoverable):
-            way = _cheapest_way_out(system, pattern, unknown, first)
-            unknown = unknown | way
-            pattern = pattern.hiding(way)
-        pattern = close_lines(system, pattern)
+        knots = _one_of_each_knot(system, recoverable)
+        freed = _free(system, pattern, unknown, knots)
+        if freed.suppressed.sum() == pattern.suppressed.sum():
+            # The programmes call free what the check does not: trust the check, and get on.
+            freed = freed.hiding(_cheapest_shown_nearby(system, freed, knots[0]))
+        pattern = close_lines(system, freed)
+
+
+def _free(system: System, pattern: Pattern, unknown: Flags, knots: Ints) -> Pattern:
+    for blocked in knots:
+        way = _cheapest_way_out(system, pattern, unknown, blocked)
+        unknown, pattern = unknown | way, pattern.hiding(way)
+    return pattern
 
 
 def _one_of_each_knot(system: System, recoverable: Flags) -> Ints:
@@ -61,16 +69,27 @@ def _one_of_each_knot(system: System, recoverable: Flags) -> Ints:
 def _cheapest_way_out(system: System, pattern: Pattern, unknown: Flags, blocked: int) -> Flags:
     """Returns the sets to suppress so that `blocked` is no longer recoverable.
 
-    Where no programme answers, the cheapest shown set that shares a line with it, or at the last
-    the cheapest of all, so that every call hides more.
+    None, where an earlier way has freed it already. The first neighbourhood that needs nothing more
+    useful than `blocked` itself is taken, else the cheapest. Where no programme answers, the
+    cheapest shown set that shares a line, or at the last of all, so that every call gets on.
     """
-    near_to_far = (_neighbourhood(system, pattern, blocked, size) for size in NEIGHBOURHOODS)
-    for sets in (*near_to_far, np.arange(system.set_count)):
+    ways = []
+    for size in NEIGHBOURHOODS:
+        sets = _neighbourhood(system, pattern, blocked, size)
         way = _cheapest_null_vector(system, pattern, unknown, blocked, sets)
-        if way.any():
+        if way is None:
+            continue
+        if pattern.usefulness[way].max(initial=0) <= pattern.usefulness[blocked]:
             return way
-    near = system.lines_of[[blocked]] @ system.members
-    shown = near.indices[~pattern.suppressed[near.indices]]
+        ways.append(way)
+    if ways:
+        return min(ways, key=lambda way: _cost(pattern)[way].sum())
+    return _cheapest_shown_nearby(system, pattern, blocked)
+
+
+def _cheapest_shown_nearby(system: System, pattern: Pattern, blocked: int) -> Flags:
+    near = (system.lines_of[[blocked]] @ system.members).indices
+    shown = near[~pattern.suppressed[near]]
     shown = shown if len(shown) else np.flatnonzero(~pattern.suppressed)
     rank = hiding_order(system, pattern, np.zeros(system.matrix.shape[0], dtype=bool))
     way = np.zeros(system.set_count, dtype=bool)
@@ -105,11 +124,10 @@ def _neighbourhood(system: System, pattern: Pattern, blocked: int, size: int) ->
 
 def _cheapest_null_vector(
     system: System, pattern: Pattern, unknown: Flags, blocked: int, sets: Ints
-) -> Flags:
+) -> Flags | None:
     """Returns what to suppress on the cheapest null vector within `sets` that is 1 at `blocked`.
 
-    Nothing is chosen where there is no such vector. Suppressed sets cost nothing; coded sets cost
-    like shown ones and are suppressed, `blocked` too, so that the vector protects n as well.
+    None where there is no such vector. Unknown sets cost nothing.
     """
     lines = system.by_set[:, sets].tocsr()
     lines = lines[np.diff(lines.indptr) > 0]
@@ -131,11 +149,12 @@ def _cheapest_null_vector(
         method="highs-ds",
         options={"time_limit": SOLVER_SECONDS},
     )
+    if answer.x is None:
+        return None
+    value = answer.x[: len(sets)].copy()
+    value[paid] -= answer.x[len(sets) :]
     way = np.zeros(system.set_count, dtype=bool)
-    if answer.x is not None:
-        value = answer.x[: len(sets)].copy()
-        value[paid] -= answer.x[len(sets) :]
-        way[sets[np.abs(value) > ON_THE_VECTOR]] = True
+    way[sets[np.abs(value) > ON_THE_VECTOR]] = True
     return way & ~unknown
 
 

@@ -71,9 +71,10 @@ def batch_profile(
         compared is NaN: the first load, and shares where either load has fewer than 100 rows.
     """
     metrics = {metric.name: metric for metric in _metrics(con, relation, table, directory)}
+    carried = {(metric.kind, metric.field) for metric in metrics.values()}
     for name in set(last or {}) - set(metrics):
         kind, field, code = (*name.split(":", 2), "", "")[:3]
-        if kind in ("group_share", "code_share") and field in table.fields:
+        if kind in ("group_share", "code_share") and (kind, field) in carried:
             metrics[name] = Metric(kind, field, code, 0.0)
     rows_now = metrics["row_count"].value
     records = [_record(metric, last or {}, rows_now) for metric in metrics.values()]
@@ -94,10 +95,15 @@ def _record(metric: Metric, last: Mapping[str, float], rows_now: float) -> tuple
         change, pct = nan, (100 * metric.value / before if before else nan)
     else:
         enough = min(rows_now, last.get("row_count", 0)) >= FEWEST_ROWS_COMPARED
-        if enough and metric.kind in ("group_share", "code_share") and metric.name not in last:
+        if enough and metric.name not in last and _was_coded(metric, last):
             before = 0.0
         change, pct = (metric.value - before if enough else nan), nan
     return (metric.name, metric.kind, metric.field, metric.code, metric.value, before, change, pct)
+
+
+def _was_coded(metric: Metric, last: Mapping[str, float]) -> bool:
+    """Return whether the last load had any code of the field; a layout may not carry it at all."""
+    return any(name.startswith(f"{metric.kind}:{metric.field}:") for name in last)
 
 
 def _metrics(

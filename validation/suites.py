@@ -6,6 +6,7 @@ its results hold counts and no values, and the only files are the Data Docs (val
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from configs.models import ExpectationSpec, Suite
 from validation import data_docs, gx_runner
 
 NOTHING_TO_COMPARE = "nothing to compare with"
-_GIVEN = ("min_value", "max_value", "value_set", "row_condition", "mostly")
+# Great Expectations keeps the last context that was opened as the one of the whole process.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -129,16 +131,21 @@ def _run(
     if absent:
         raise _broken(suite, f"no frame {listed(absent)} was handed to it")
     docs.mkdir(parents=True, exist_ok=True)
-    run = gx_runner.run_suite(suite, frames, docs, data_docs.safe_name(run_name))
-    if run.broken:
-        raise _broken(suite, f"could not be evaluated: {listed(run.broken)}")
-    checks = [
+    with _ONE_AT_A_TIME:
+        run = gx_runner.run_suite(suite, frames, docs, data_docs.safe_name(run_name))
+        if run.broken:
+            raise _broken(suite, f"could not be evaluated: {listed(run.broken)}")
+        checks = _checks(suite, run, frames)
+        data_docs.build(run, docs, suite.name, checks)
+    return SuiteResult(suite.name, run_name, checks, docs / data_docs.INDEX)
+
+
+def _checks(suite: Suite, run: gx_runner.Run, frames: Mapping[str, pd.DataFrame]) -> list[Check]:
+    return [
         _check(suite, asset, outcome, frames[asset], name)
         for asset, outcomes in run.outcomes.items()
         for name, outcome in zip(_names(asset, outcomes), outcomes, strict=True)
     ]
-    data_docs.build(run, docs, suite.name, checks)
-    return SuiteResult(suite.name, run_name, checks, docs / data_docs.INDEX)
 
 
 def _broken(suite: Suite, found: str) -> ConfigurationError:

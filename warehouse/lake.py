@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from configs.errors import InfrastructureError, RociError, listed
 from warehouse.files import flush
+from warehouse.lake_commit import Change, common_schema
 from warehouse.workspace import PRIVATE_FILE, Workspace
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
     from deltalake.transaction import AddAction
 
-PARTITION_COLUMNS = ("source", "partition")
 _ATTEMPTS = 30
 _LOAD_OF_FILE = re.compile(r"^(?P<load_id>.+)~[0-9a-f]{32}\.parquet$")
 
@@ -84,10 +84,10 @@ class Lake:
         """
         replaced = sorted(files if partitions is None else partitions)
         _require_listed(table, files, replaced)
-        schema = _common_schema(table, [path for paths in files.values() for path in paths])
+        schema = common_schema(table, [path for paths in files.values() for path in paths])
         added = self._adopt(table, source, files, load_id)
         try:
-            return self._commit(table, _Change(source, replaced, added, schema, load_id))
+            return self._commit(table, Change(source, replaced, added, schema, load_id))
         except BaseException:
             self._forget(table, added)
             raise
@@ -140,7 +140,8 @@ class Lake:
     def partition_loads(self, table: str) -> list[PartitionLoad]:
         """Return which load fills each partition now."""
         return sorted(
-            {_place(Path(file)) for file in self.files(table)}, key=lambda p: (p.source, p.partition)
+            {_place(Path(file)) for file in self.files(table)},
+            key=lambda p: (p.source, p.partition),
         )
 
     def committed_loads(self, table: str) -> set[str]:
@@ -216,7 +217,7 @@ class Lake:
             if str(path) not in live:
                 path.unlink(missing_ok=True)
 
-    def _commit(self, table: str, change: _Change) -> int:
+    def _commit(self, table: str, change: Change) -> int:
         from deltalake.exceptions import CommitFailedError, DeltaError
 
         for attempt in range(_ATTEMPTS):
@@ -234,46 +235,6 @@ class Lake:
                 if opened is not None or not self.exists(table):
                     raise
         raise _busy(table)
-
-
-@dataclass(frozen=True)
-class _Change:
-    """One commit: these partitions of a source are these files from now on."""
-
-    source: str
-    partitions: list[str]
-    added: list[AddAction]
-    schema: pa.Schema | None
-    load_id: str
-
-    def create(self, path: Path) -> None:
-        from deltalake import CommitProperties, Schema
-        from deltalake.transaction import create_table_with_add_actions
-
-        assert self.schema is not None, "a table is created by its first rows"
-        create_table_with_add_actions(
-            str(path),
-            Schema.from_arrow(_with_partition_columns(self.schema)),
-            self.added,
-            mode="error",
-            partition_by=list(PARTITION_COLUMNS),
-            commit_properties=CommitProperties(custom_metadata={"load_id": self.load_id}),
-        )
-
-    def apply(self, opened: DeltaTable) -> None:
-        from deltalake import CommitProperties
-
-        opened.create_write_transaction(
-            list(self.added),
-            "overwrite",
-            _merged_schema(opened, self.schema),
-            partition_by=list(PARTITION_COLUMNS),
-            partition_filters=[
-                ("source", "=", self.source),
-                ("partition", "in", self.partitions or [""]),
-            ],
-            commit_properties=CommitProperties(custom_metadata={"load_id": self.load_id}),
-        )
 
 
 def scan_sql(files: Iterable[str | os.PathLike[str]]) -> str | None:
@@ -333,56 +294,6 @@ def _require_listed(table: str, files: Iterable[str], partitions: Collection[str
             expected=f"rows of {listed(partitions)} only",
             remedy="report this as a defect of roci: these rows would stand beside older ones",
         )
-
-
-def _common_schema(table: str, paths: Sequence[Path]) -> pa.Schema | None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    merged = pa.schema([])
-    for path in paths:
-        merged = _merged(table, merged, pq.read_schema(path).remove_metadata())
-    return merged if paths else None
-
-
-def _merged_schema(opened: DeltaTable, new: pa.Schema | None) -> pa.Schema:
-    import pyarrow as pa
-
-    old = pa.schema(opened.schema().to_arrow())
-    columns = pa.schema([f for f in old if f.name not in PARTITION_COLUMNS])
-    if new is None:
-        return _with_partition_columns(columns)
-    name = Path(opened.table_uri).name
-    return _with_partition_columns(_merged(name, columns, new))
-
-
-def _merged(table: str, old: pa.Schema, new: pa.Schema) -> pa.Schema:
-    types = {field.name: field.type for field in old}
-    clashes = [
-        f"{f.name} ({types[f.name]}, now {f.type})"
-        for f in new
-        if f.name in types and types[f.name] != f.type
-    ]
-    if clashes:
-        raise RociError(
-            "LAKE_TYPE",
-            where=f"lake table {table}",
-            found=f"other types than before: {listed(clashes)}",
-            expected="each column keeps the type that its first rows had",
-            remedy="undo the change in configs/fields.yml, or give the field a new name",
-        )
-    for added in new:
-        if added.name not in types:
-            old = old.append(added.with_nullable(True))
-    return old
-
-
-def _with_partition_columns(schema: pa.Schema) -> pa.Schema:
-    import pyarrow as pa
-
-    for name in PARTITION_COLUMNS:
-        schema = schema.append(pa.field(name, pa.string()))
-    return schema
 
 
 def _busy(table: str) -> InfrastructureError:

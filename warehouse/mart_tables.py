@@ -85,6 +85,7 @@ class MartTable:
             batch_readahead=2,
             fragment_readahead=1,
             use_threads=False,
+            fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
         )
         for batch in scanner.to_batches():
             if batch.num_rows:
@@ -143,7 +144,8 @@ def _values(column: pa.Array) -> list[Any]:
         column = pc.if_else(pc.is_nan(column), None, column)  # SQLite has no NaN
     if not column.null_count:
         return list(column.to_numpy(zero_copy_only=False).tolist())
-    values = column.fill_null(0).to_numpy(zero_copy_only=False).astype(object)
+    filler = False if pa.types.is_boolean(column.type) else 0
+    values = column.fill_null(filler).to_numpy(zero_copy_only=False).astype(object)
     values[column.is_null().to_numpy(zero_copy_only=False)] = None
     return list(values.tolist())
 

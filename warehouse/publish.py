@@ -77,7 +77,7 @@ class Publisher:
         marts: Marts = {"reporting": reporting, "restricted": restricted}
         changes = {area: _sql_change(publication_id, marts[area]) for area in MART_AREAS}
         self.recover()
-        plan = _Plan.of(publication_id, marts)
+        plan = _Plan.of(publication_id, self._staged, marts)
         if self.database.url is None:
             with self._new_files(changes) as files:
                 plan = plan.with_sqlite(files)
@@ -160,7 +160,7 @@ class Publisher:
             told = {"publication_id": plan.publication_id, "published_at": plan.published_at}
             temporary.write_text(json.dumps(told), encoding="utf-8")
         self._plan_path.unlink()
-        shutil.rmtree(self._staged, ignore_errors=True)
+        shutil.rmtree(plan.folder, ignore_errors=True)
 
     def _place_parquet(self, area: MartArea, plan: _Plan) -> None:
         mode = None if area == "reporting" else PRIVATE_FILE
@@ -182,6 +182,7 @@ class _Plan:
 
     publication_id: str
     published_at: str
+    folder: str
     parquet: dict[str, dict[str, str]]
     names: dict[str, list[str]]
     sqlite: dict[str, str]
@@ -190,6 +191,7 @@ class _Plan:
     def of(
         cls,
         publication_id: str,
+        folder: Path,
         marts: Marts,
     ) -> _Plan:
         parquet: dict[str, dict[str, str]] = {
@@ -198,7 +200,7 @@ class _Plan:
         }
         names: dict[str, list[str]] = {area: sorted(marts[area]) for area in MART_AREAS}
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(publication_id, now, parquet, names, {})
+        return cls(publication_id, now, str(folder), parquet, names, {})
 
     def with_sqlite(self, files: Mapping[MartArea, Path]) -> _Plan:
         told: dict[str, Any] = dict(self.__dict__)

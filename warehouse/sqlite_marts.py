@@ -22,7 +22,7 @@ from warehouse.mart_tables import (
     tuples,
 )
 
-CACHE_KIB = 128 * 1024
+CACHE_KIB = 64 * 1024
 
 
 def build_file(current: Path, change: AreaChange, work: Path) -> Path:

@@ -147,7 +147,7 @@ def _load(context: Context, work: Work) -> None:
             _across_step(context, work, staged, resolved, clock)
             _quarantine(context, work, extract, resolved.tally.rejects)
             _refuse_too_many_rejects(work, resolved.tally)
-            _record_rows(context, work.load_id, resolved.tally)
+            _record_rows(context, work.load_id, resolved.tally, con)
             if work.suites and resolved.rows:
                 check_batch(context, work, resolved.files, con)
             _commit(context, work, resolved, con)
@@ -294,15 +294,26 @@ def _across_step(
     )
 
 
-def _record_rows(context: Context, load_id: str, tally: RowTally) -> None:
+def _record_rows(
+    context: Context, load_id: str, tally: RowTally, con: duckdb.DuckDBPyConnection
+) -> None:
     """Note in the ledger which rows left and why, and how many stay with which remark."""
-    context.ledger.record_rows(load_id, all_faults(tally.rejects), "reject")
-    context.ledger.record_rows(load_id, all_faults(tally.set_aside), "set_aside")
-    counts: dict[tuple[str, str | None], int] = {}
-    flags = all_faults(tally.flags)
-    for row in flags.group_by(["code", "field"]).aggregate([([], "count_all")]).to_pylist():
-        counts[(row["code"], row["field"])] = row["count_all"]
-    context.ledger.record_flags(load_id, counts)
+    rejects = one_per_code(con, all_faults(tally.rejects))
+    context.ledger.record_rows(load_id, rejects, "reject")
+    aside = one_per_code(con, all_faults(tally.set_aside))
+    context.ledger.record_rows(load_id, aside, "set_aside")
+    con.register("flagged", one_per_code(con, all_faults(tally.flags)))
+    counts = con.execute("SELECT code, field, count(*) FROM flagged GROUP BY ALL").fetchall()
+    context.ledger.record_flags(load_id, {(code, field): rows for code, field, rows in counts})
+
+
+def one_per_code(con: duckdb.DuckDBPyConnection, faults: pa.Table) -> pa.Table:
+    """Return one fault for each row and code; of several fields the names are joined."""
+    con.register("told", faults)
+    return con.sql(
+        "SELECT source_row, code, string_agg(DISTINCT field, ', ' ORDER BY field) AS field "
+        "FROM told GROUP BY source_row, code ORDER BY source_row, code"
+    ).to_arrow_table()
 
 
 def _quarantine(

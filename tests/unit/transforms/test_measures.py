@@ -36,7 +36,7 @@ def test_confidence_is_a_share_not_a_percent():
 @pytest.mark.parametrize(
     ("part", "whole", "low", "high"),
     [
-        # R. G. Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3 (Wilson score).
+        # R. G. Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3.
         (81, 263, 25.53, 36.62),
         (15, 148, 6.24, 16.05),
         (0, 20, 0.0, 16.11),

@@ -78,7 +78,9 @@ def test_what_is_no_text_is_refused(content):
     assert refusal(content).code == "UNREADABLE_FILE"
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"\xef\xbb\xbf", b"a,b\n", b"a,b", b"a,b\n\n,\n\x1a"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"\xef\xbb\xbf", b"a,b\n", b"a,b", b"a,b\n\n,\n\x1a"]
+)
 def test_a_file_without_a_record_is_empty(content):
     assert refusal(content).code == "EMPTY_FILE"
 

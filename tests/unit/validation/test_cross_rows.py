@@ -61,6 +61,11 @@ def test_a_year_without_status_does_not_hide_an_impossible_history(flagged):
     assert flagged(*rows) == [(4, "EL_HISTORY_IMPOSSIBLE")]
 
 
+def test_only_the_year_that_contradicts_the_one_before_is_flagged(flagged):
+    rows = (year(2020, "RFEP"), year(2021, "EL"), year(2022, "EL"))
+    assert flagged(*rows) == [(3, "EL_HISTORY_IMPOSSIBLE")]
+
+
 def test_the_status_at_the_end_of_the_earlier_year_counts(flagged):
     rows = (
         year(2021, "EL"),

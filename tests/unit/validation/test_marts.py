@@ -42,7 +42,7 @@ def marts_run(catalogue, tmp_path):
     suite = suite_for(catalogue, "marts")
 
     def run(cells, counted=None):
-        frame = pd.DataFrame([{**CELL, **cell} for cell in cells])
+        frame = pd.DataFrame([{**CELL, **cell} for cell in cells], columns=list(CELL))
         marts = {"mart_achievement": frame[needed_columns(suite)["mart_achievement"]]}
         counted = violations(cells) if counted is None else counted
         return run_marts_suite(suite, marts, counted, tmp_path, "marts 1")
@@ -79,10 +79,8 @@ def test_any_miss_holds_the_publication(marts_run):
 
 
 def test_an_empty_mart_is_held(marts_run):
-    result = marts_run([{}], violations([{}]).head(1))
-    assert result.failed("hold") == []
-    suite_columns = [check.code for check in marts_run([{}]).checks]
-    assert "MART_EMPTY" in suite_columns
+    result = marts_run([], violations([{}]))
+    assert [check.code for check in result.failed("hold")] == ["MART_EMPTY"]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ def test_a_row_that_breaks_one_rule_is_rejected_for_that_rule_only(checked, row,
     ("row", "code"),
     [
         ({"scale_score": 199.0}, "LEVEL_SCORE_MISMATCH"),
+        ({"scale_score": 300.0}, "LEVEL_SCORE_MISMATCH"),
         ({"condition_code": "LOSS"}, "SCORE_WITH_CONDITION"),
         ({"participation": "TESTED_NO_SCORE"}, "SCORE_WITH_CONDITION"),
         ({"el_status": "RFEP"}, "RFEP_WITHOUT_DATE"),

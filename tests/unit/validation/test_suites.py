@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pandas as pd
@@ -176,6 +177,15 @@ def test_a_suite_that_names_an_unknown_setting_is_refused(catalogue):
     changed = type(catalogue)(**{**vars(catalogue), "suites": {"batch": suite}})
     with pytest.raises(ConfigurationError, match="no_such_setting"):
         suite_for(changed, "batch")
+
+
+def test_loads_that_are_checked_at_the_same_time_do_not_mix(batch_run):
+    def held(number):
+        rows = [{"gender": "F"}] * number + [{"gender": "W"}] * number
+        return batch_run(rows, run_name=f"load {number}")[2].failed("hold")[0].observed
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(held, range(1, 7))) == [f"{n} of {2 * n} rows" for n in range(1, 7)]
 
 
 def test_the_index_lists_every_run_and_every_page_reads_offline(batch_run, tmp_path):

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.errors import RociError
-from warehouse import lake as lake_module
+from warehouse import lake_commit
 from warehouse.lake import Lake, PartitionLoad
-from warehouse.staging import Staging, StagedFiles
+from warehouse.staging import StagedFiles, Staging
 from warehouse.workspace import Workspace
 
 TABLE = "student_result"
@@ -207,7 +207,7 @@ def test_a_commit_that_fails_leaves_neither_rows_nor_files(lake, monkeypatch):
     def fails(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(lake_module._Change, "apply", fails)
+    monkeypatch.setattr(lake_commit.Change, "apply", fails)
     with pytest.raises(OSError, match="No space left"):
         put(lake, {"2024": [2]})
     assert contents(lake) == {("s", "2024"): [1]}
@@ -216,13 +216,13 @@ def test_a_commit_that_fails_leaves_neither_rows_nor_files(lake, monkeypatch):
 
 def test_an_error_after_the_commit_takes_no_rows_away(lake, monkeypatch):
     put(lake, {"2024": [1]})
-    apply = lake_module._Change.apply
+    apply = lake_commit.Change.apply
 
     def fails_late(change, opened) -> None:
         apply(change, opened)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(lake_module._Change, "apply", fails_late)
+    monkeypatch.setattr(lake_commit.Change, "apply", fails_late)
     with pytest.raises(OSError, match="No space left"):
         put(lake, {"2024": [2]})
     assert contents(lake) == {("s", "2024"): [2]}
@@ -233,7 +233,7 @@ def replace_and_stop(home: Path) -> None:
         (home / "adopted").touch()
         time.sleep(60)
 
-    lake_module._Change.apply = stop
+    lake_commit.Change.apply = stop
     put(Lake(Workspace(home)), {"2024": [2]}, "L2")
 
 

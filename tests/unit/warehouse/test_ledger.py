@@ -248,7 +248,11 @@ def test_the_last_loaded_load_is_that_which_ended_last(ledger):
 
 def faults(rows: list[int], codes: list[str], fields: list[str | None]) -> pa.Table:
     return pa.table(
-        {"source_row": pa.array(rows, pa.int32()), "code": codes, "field": pa.array(fields, pa.string())}
+        {
+            "source_row": pa.array(rows, pa.int32()),
+            "code": codes,
+            "field": pa.array(fields, pa.string()),
+        }
     )
 
 
@@ -287,7 +291,9 @@ def test_fifty_thousand_rejected_rows_take_less_than_a_second(ledger):
 
 def test_flags_are_counts_only(ledger):
     load_id = open_load(ledger)
-    ledger.record_flags(load_id, {("NO_RACE_FLAG", None): 3, ("LOST_ZERO_REPAIRED", "school_id"): 7})
+    ledger.record_flags(
+        load_id, {("NO_RACE_FLAG", None): 3, ("LOST_ZERO_REPAIRED", "school_id"): 7}
+    )
     assert [(f.code, f.field, f.rows) for f in ledger.flags(load_id)] == [
         ("LOST_ZERO_REPAIRED", "school_id", 7),
         ("NO_RACE_FLAG", None, 3),

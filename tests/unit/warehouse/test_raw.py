@@ -59,7 +59,7 @@ def keep_slowly(home: Path, source: Path) -> None:
 def test_a_kill_before_the_copy_is_on_the_disk_leaves_no_file_in_the_store(workspace, tmp_path):
     source = tmp_path / "big.csv"
     source.write_bytes(b"x" * 1000)
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     process = context.Process(target=keep_slowly, args=(workspace.home, source))
     process.start()
     while not (workspace.home / "copied").exists():

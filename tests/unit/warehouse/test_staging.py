@@ -77,7 +77,9 @@ def test_more_partitions_than_open_files_still_hold_every_row(tmp_path, monkeypa
 
 
 def test_types_that_delta_does_not_know_become_types_that_it_knows(tmp_path):
-    table = pa.table({"a": pa.nulls(1), "b": pa.array([1], pa.uint8()), "c": pa.array([1], pa.uint32())})
+    table = pa.table(
+        {"a": pa.nulls(1), "b": pa.array([1], pa.uint8()), "c": pa.array([1], pa.uint32())}
+    )
     files, _ = staged(tmp_path, table, by=())
     schema = pq.read_schema(files["all"][0])
     assert [str(field.type) for field in schema] == ["string", "int32", "int64"]

@@ -1,0 +1,115 @@
+"""The dimensions hold everything that the marts name."""
+
+from __future__ import annotations
+
+import json
+
+import duckdb
+
+from configs.models import Assessment, Vocabulary
+from transforms.dimensions import dim_assessment, dim_school_sql, dim_student_group
+
+
+def schools(directory, results, partners=()):
+    con = duckdb.connect()
+    con.execute(
+        "CREATE TABLE directory(school_year INT, programme VARCHAR, entity_type VARCHAR, "
+        "district_id VARCHAR, district_name VARCHAR, school_id VARCHAR, school_name VARCHAR)"
+    )
+    con.execute(
+        "CREATE TABLE results(school_year INT, district_id VARCHAR, district_name VARCHAR, "
+        "school_id VARCHAR, school_name VARCHAR)"
+    )
+    con.execute("CREATE TABLE partners(school_key VARCHAR)")
+    for row in directory:
+        con.execute("INSERT INTO directory VALUES (?, ?, ?, ?, ?, ?, ?)", list(row))
+    for row in results:
+        con.execute("INSERT INTO results VALUES (?, ?, ?, ?, ?)", list(row))
+    for key in partners:
+        con.execute("INSERT INTO partners VALUES (?)", [key])
+    return con.execute(
+        dim_school_sql("results", "directory", "partners", ["SB", "CAST"])
+    ).fetchall()
+
+
+def test_schools_of_all_programmes_and_of_the_results_are_there_once_a_year():
+    found = schools(
+        [
+            (2024, "CAST", "SCHOOL", "D1", "Elm Unified", "S1", "Elm Sch"),
+            (2024, "SB", "SCHOOL", "D1", "Elm Unified", "S1", "Elm School"),
+            (2024, "CAST", "CHARTER_DIRECT", "D1", "Elm Unified", "S2", "Oak Charter"),
+            (2024, "SB", "DISTRICT", "D1", "Elm Unified", "0", None),
+        ],
+        [(2024, "D1", None, "S1", "elm"), (2024, "D2", "Ash Union", "S1", "Ash School")],
+        partners=["D1/S2"],
+    )
+    assert found == [
+        (2024, "D1/S1", "Elm School", "D1", "Elm Unified", False),
+        (2024, "D1/S2", "Oak Charter", "D1", "Elm Unified", True),
+        (2024, "D2/S1", "Ash School", "D2", "Ash Union", False),
+    ]
+
+
+def test_a_programme_without_a_name_leaves_it_to_the_next():
+    found = schools(
+        [
+            (2024, "SB", "SCHOOL", "D1", "Elm Unified", "S1", None),
+            (2024, "CAST", "SCHOOL", "D1", "Elm Unified", "S1", "Elm School"),
+        ],
+        [],
+    )
+    assert found[0][2] == "Elm School"
+
+
+def test_a_district_is_named_by_its_own_row_where_the_school_is_only_in_the_results():
+    found = schools(
+        [(2024, "SB", "DISTRICT", "D1", "Elm Unified", "0", None)],
+        [(2024, "D1", "ELM", "S9", None)],
+    )
+    assert found == [(2024, "D1/S9", "S9", "D1", "Elm Unified", False)]
+
+
+def test_names_of_the_results_are_the_commonest_of_their_year():
+    named = [(2024, "D1", "D", "S1", name) for name in ("Elm", "Elm Sch", "Elm Sch", None)]
+    assert schools([], named)[0][2] == "Elm Sch"
+
+
+def test_a_school_may_change_its_name_from_year_to_year():
+    directory = [
+        (year, "SB", "SCHOOL", "D1", "D", "S1", name)
+        for year, name in [(2023, "Elm"), (2024, "Oak")]
+    ]
+    assert [row[2] for row in schools(directory, [])] == ["Elm", "Oak"]
+
+
+def test_assessments_have_a_row_for_each_subject_and_level():
+    assessment = Assessment(
+        name="invented",
+        title="Invented Test",
+        citation="none",
+        subjects=["ela", "math"],
+        levels=[{"order": 1, "label": "Below"}, {"order": 2, "label": "Above"}],
+        proficient_from=2,
+        scale="by_grade",
+    )
+    rows = dim_assessment({"invented": assessment}).to_pylist()
+    key = [
+        (r["subject"], r["performance_level"], r["level_label"], r["is_proficient"]) for r in rows
+    ]
+    assert key == [
+        ("ela", 1, "Below", False),
+        ("ela", 2, "Above", True),
+        ("math", 1, "Below", False),
+        ("math", 2, "Above", True),
+    ]
+    assert {row["scale"] for row in rows} == {"by_grade"}
+    assert dim_assessment({}).num_rows == 0
+
+
+def test_student_groups_keep_order_and_what_others_call_them_and_begin_with_all():
+    codes = {"M": {"label": "Male", "external": {"b": "2", "a": "1"}}, "F": {"label": "Female"}}
+    vocabulary = Vocabulary(name="gender", citation="none", codes=codes)
+    rows = dim_student_group({"gender": vocabulary}, ["gender"]).to_pylist()
+    assert [(row["code"], row["group_order"]) for row in rows] == [("all", 0), ("M", 1), ("F", 2)]
+    assert json.loads(rows[1]["external_ids"]) == {"a": "1", "b": "2"}
+    assert {row["dimension"] for row in rows} == {"gender"}

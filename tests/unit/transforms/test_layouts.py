@@ -1,0 +1,122 @@
+import pytest
+
+from configs.errors import FileRefused
+from configs.models import FieldSource, Layout, Override, RaceFlags, SetAside, Source
+from transforms.layouts import columns_to_read, likeness, match_layout, sources_for
+
+
+def a_source(name="example", layouts=None, **fields):
+    fields = fields or {
+        "student_id": FieldSource(column=["SSID", "Student Identifier"]),
+        "scale_score": FieldSource(column="Score"),
+    }
+    layouts = layouts or [
+        Layout(name="old", citation="-", header=["Student Identifier", "Score", "Filler"]),
+        Layout(name="new", citation="-", header=["SSID", "Score", "Filler", "Level"]),
+    ]
+    return Source(
+        name=name, title="-", publisher="-", citation="-", table="student_result",
+        file_names=["*"], layouts=layouts, fields=fields, grain=["student_id"],
+        partition=["school_year"],
+    )
+
+
+def refusal(columns, source):
+    with pytest.raises(FileRefused) as caught:
+        match_layout(columns, source)
+    assert caught.value.code == "UNKNOWN_HEADER"
+    return caught.value
+
+
+def test_the_layout_of_which_the_header_shows_most_is_taken():
+    match = match_layout(["Level", "SSID", "Score", "Filler"], a_source())
+    assert (match.layout.name, match.share) == ("new", 1.0)
+
+
+def test_a_field_is_bound_to_the_spelling_that_the_header_has():
+    match = match_layout(["Student Identifier", "Score", "Filler"], a_source())
+    assert match.bindings == {"student_id": ["Student Identifier"], "scale_score": ["Score"]}
+
+
+def test_of_layouts_that_differ_in_order_alone_the_one_in_the_files_order_is_taken():
+    moved = [
+        Layout(name="first", citation="-", header=["SSID", "Score", "Filler"]),
+        Layout(name="moved", citation="-", header=["SSID", "Filler", "Score"]),
+    ]
+    source = a_source(layouts=moved)
+    assert match_layout(["SSID", "Filler", "Score"], source).layout.name == "moved"
+    assert match_layout(["SSID", "Score", "Filler"], source).layout.name == "first"
+
+
+def test_columns_that_no_field_needs_may_be_missing_or_new():
+    match = match_layout(["SSID", "Score", "Comment"], a_source())
+    assert match.extra == ("Comment",)
+    assert "Filler" in match.missing
+
+
+def test_a_header_without_a_needed_column_is_refused_and_names_the_likely_rename():
+    error = refusal(["SSID", "Scale Score", "Filler", "Level"], a_source())
+    assert "Score -> Scale Score" in error.found
+    assert "new" in error.expected
+
+
+def test_a_file_of_another_kind_is_refused_without_guesses():
+    assert "likely renamed" not in refusal(["Scorer", "Team", "Goals"], a_source()).found
+
+
+def test_a_missing_column_of_the_signature_keeps_a_layout_from_fitting():
+    layouts = [Layout(name="new", citation="-", header=["SSID", "Score", "Level"],
+                      signature=["Level"])]
+    assert "Level" in refusal(["SSID", "Score"], a_source(layouts=layouts)).found
+
+
+def test_a_field_that_the_layout_lacks_or_decides_itself_needs_no_column():
+    layouts = [Layout(name="poor", citation="-", header=["SSID", "Score"], absent=["grade"],
+                      constants={"subject": "math"})]
+    source = a_source(
+        layouts=layouts, student_id=FieldSource(column="SSID"),
+        grade=FieldSource(column="Grade"), subject=FieldSource(column="Subject"),
+    )
+    assert match_layout(["SSID", "Score"], source).bindings == {"student_id": ["SSID"]}
+
+
+def test_a_needed_column_that_stands_twice_is_refused_and_an_unneeded_one_is_not():
+    assert "SSID" in refusal(["SSID", "Score", "SSID", "Level"], a_source()).found
+    match_layout(["SSID", "Score", "Filler", "Filler", "Level"], a_source())
+
+
+def test_coalesced_columns_that_the_header_lacks_are_passed_over():
+    layouts = [Layout(name="only", citation="-", header=["ID", "State ID"])]
+    source = a_source(layouts=layouts, student_id=FieldSource(coalesce=["State ID", "ID"]))
+    assert match_layout(["ID"], source).bindings == {"student_id": ["ID"]}
+
+
+def test_columns_of_overrides_races_and_set_aside_are_read_too():
+    header = ["ID", "Race", "Hispanic", "White", "Two", "Valid", "Name"]
+    override = Override(column="Hispanic", values=["Y"], code="HISPANIC")
+    source = a_source(
+        layouts=[Layout(name="only", citation="-", header=header)],
+        student_id=FieldSource(column="ID"),
+        ethnicity=FieldSource(column="Race", overrides=[override], unflagged="MULTI"),
+    ).model_copy(update={
+        "race": RaceFlags(columns={"WHITE": "White"}, multiple="Two", yes=["Y"], no=["N"]),
+        "set_aside": {"INVALID": SetAside(column="Valid", values=["N"], reason="-")},
+    })
+    match = match_layout(header, source)
+    assert columns_to_read(match, source) == ["ID", "Race", "Hispanic", "White", "Two", "Valid"]
+
+
+def test_sources_for_orders_the_sources_that_fit_by_their_share():
+    whole = a_source("whole", [Layout(name="x", citation="-", header=["SSID", "Score"])])
+    half = a_source("half", [
+        Layout(name="x", citation="-", header=["SSID", "Score", "C", "D"])
+    ])
+    other = a_source("other", student_id=FieldSource(column="Nowhere"))
+    found = sources_for(["SSID", "Score"], [half, other, whole])
+    assert [(source.name, share) for source, share in found] == [("whole", 1.0), ("half", 0.5)]
+
+
+def test_names_are_alike_by_letters_or_by_words():
+    assert likeness("SSID", "StudentSSID") > 0.5
+    assert likeness("ELStatus", "Status EL") == 1.0
+    assert likeness("Score", "Home Language") < 0.5

@@ -1,0 +1,216 @@
+"""What the marts show of each cell, exactly and in public."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from configs.models import Assessment, Marts, Suppression
+from transforms.cell_plan import CellPlan
+from transforms.marts import (
+    exact_achievement_sql,
+    exact_level_sql,
+    published_achievement_sql,
+    published_level_sql,
+)
+
+CONTRACT = (
+    *("school_year", "assessment", "subject", "test_window", "grade"),
+    *("org_level", "org_id", "org_name"),
+    *("ethnicity", "el_status", "gender", "econ_status", "disability_status"),
+    *("n_tested", "n_proficient", "pct_proficient", "pct_proficient_low", "pct_proficient_high"),
+    *("mean_scale_score", "rate_coding", "suppressed"),
+)
+MEASURES = CONTRACT[13:19]
+MARTS = Marts(
+    crossed=["ethnicity", "el_status", "gender"],
+    one_way=["econ_status", "disability_status"],
+    suppression=Suppression(minimum_n=11, extreme_bands=[(11, 20), (20, 10), (40, 5)]),
+)
+
+
+def assessment(name, scale="vertical"):
+    levels = [{"order": 1, "label": "Below"}, {"order": 2, "label": "Reader's level"}]
+    return Assessment(
+        name=name,
+        title=name,
+        citation="none",
+        subjects=["ela"],
+        levels=levels,
+        proficient_from=2,
+        scale=scale,
+    )
+
+
+PLAN = CellPlan(
+    tuple(MARTS.crossed),
+    tuple(MARTS.one_way),
+    {"upright": assessment("upright"), "stepped": assessment("stepped", "by_grade")},
+)
+
+
+def connection(cells, decisions=()):
+    """Cells as (n_level_1, n_level_2, further columns), numbered from 1."""
+    con = duckdb.connect()
+    rows = []
+    for cell_id, (below, above, *changes) in enumerate(cells, start=1):
+        row = {
+            "cell_id": cell_id,
+            "school_year": 2024,
+            "assessment": "upright",
+            "subject": "ela",
+            "test_window": "annual",
+            "grade": "all",
+            "org_level": "all",
+            "org_id": "all",
+            "org_name": "All schools",
+            **dict.fromkeys([*PLAN.crossed, *PLAN.one_way], "all"),
+            "n_tested": below + above,
+            "n_proficient": above,
+            "score_sum": 100.0 * (below + above) + 1,
+            "n_scores": below + above,
+            "n_level_1": below,
+            "n_level_2": above,
+        }
+        rows.append(row | (changes[0] if changes else {}))
+    names = ", ".join(rows[0])
+    marks = ", ".join("?" for _ in rows[0])
+    values = ", ".join(f"({marks})" for _ in rows)
+    con.execute(
+        f"CREATE TABLE cells AS SELECT * FROM (VALUES {values}) AS t({names})",
+        [value for row in rows for value in row.values()],
+    )
+    con.execute(
+        "CREATE TABLE decisions(cell_id BIGINT, suppressed BOOLEAN, suppression_reason VARCHAR, "
+        "rate_coding VARCHAR)"
+    )
+    for decision in decisions:
+        con.execute("INSERT INTO decisions VALUES (?, ?, ?, ?)", list(decision))
+    return con
+
+
+def records(con, sql):
+    result = con.execute(sql)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def test_columns_stand_in_the_order_of_the_contract():
+    con = connection([(8, 12)], [(1, False, None, "exact")])
+    assert tuple(records(con, published_achievement_sql(PLAN, MARTS, "decisions"))[0]) == CONTRACT
+    exact = (*CONTRACT, "suppression_reason")
+    assert tuple(records(con, exact_achievement_sql(PLAN, MARTS))[0]) == exact
+    assert tuple(records(con, exact_achievement_sql(PLAN, MARTS, "decisions"))[0]) == exact
+
+
+def test_exact_measures_are_not_rounded_and_need_no_decisions():
+    con = connection([(8, 4)])
+    (row,) = records(con, exact_achievement_sql(PLAN, MARTS))
+    assert (row["n_tested"], row["n_proficient"]) == (12, 4)
+    assert row["pct_proficient"] == 400 / 12
+    assert row["mean_scale_score"] == 1201 / 12
+    # 4 of 12 by hand: centre 5.9207 / 15.8415, half width 1.96 sqrt(8/3 + 0.9604) / 15.8415
+    assert row["pct_proficient_low"] == pytest.approx(13.812, abs=0.001)
+    assert row["pct_proficient_high"] == pytest.approx(60.938, abs=0.001)
+    assert (row["rate_coding"], row["suppressed"], row["suppression_reason"]) == (None, None, None)
+
+
+def test_published_measures_are_rounded():
+    con = connection([(8, 4)], [(1, False, None, "exact")])
+    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions"))
+    assert [row[name] for name in MEASURES] == [12, 4, 33.3, 13.8, 60.9, 100.0]
+    assert (row["rate_coding"], row["suppressed"]) == ("exact", False)
+
+
+def test_a_suppressed_cell_shows_nothing_and_no_reason_but_stays_in_the_mart():
+    con = connection(
+        [(8, 1), (20, 20)], [(1, True, "small", "bottom"), (2, True, "other", "exact")]
+    )
+    published = records(con, published_achievement_sql(PLAN, MARTS, "decisions"))
+    assert len(published) == 2
+    for row in published:
+        assert row["suppressed"] is True
+        assert [row[name] for name in (*MEASURES, "rate_coding")] == [None] * 7
+    assert published[0] == published[1]
+    levels = records(con, published_level_sql(PLAN, MARTS, "decisions"))
+    assert [(r["n"], r["pct"], r["suppressed"]) for r in levels] == [(None, None, True)] * 4
+
+
+def test_the_exact_mart_says_what_is_done_to_the_published_one_and_why():
+    con = connection([(8, 1), (39, 1)], [(1, True, "small", "exact"), (2, False, None, "bottom")])
+    rows = records(con, exact_achievement_sql(PLAN, MARTS, "decisions"))
+    said = [(r["suppressed"], r["suppression_reason"], r["rate_coding"]) for r in rows]
+    assert said == [(True, "small", None), (False, None, "bottom")]
+    assert [row["n_proficient"] for row in rows] == [1, 1]
+
+
+def test_a_cell_without_decision_is_not_published():
+    con = connection([(8, 12)])
+    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions"))
+    assert [row[name] for name in MEASURES] == [None] * 6
+    assert row["suppressed"] is True
+    (row,) = records(con, exact_achievement_sql(PLAN, MARTS, "decisions"))
+    assert row["suppression_reason"] == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "coding", "limit"),
+    [
+        (12, 0, "bottom", 20),
+        (0, 12, "top", 80),
+        (0, 20, "top", 90),
+        (39, 0, "bottom", 10),
+        (0, 40, "top", 95),
+        (999, 1, "bottom", 5),
+    ],
+)
+def test_a_coded_rate_shows_its_count_and_the_limit_of_its_band(below, above, coding, limit):
+    con = connection([(below, above)], [(1, False, None, coding)])
+    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions"))
+    assert [row[name] for name in MEASURES] == [below + above, None, limit, None, None, None]
+    assert (row["rate_coding"], row["suppressed"]) == (coding, False)
+    levels = records(con, published_level_sql(PLAN, MARTS, "decisions"))
+    assert [(r["n"], r["pct"], r["suppressed"]) for r in levels] == [(None, None, True)] * 2
+
+
+@pytest.mark.parametrize(("coding", "mean"), [("exact", 95.0), ("bottom", None)])
+def test_a_student_without_a_level_leaves_the_cell_without_a_rate(coding, mean):
+    con = connection([(8, 12, {"n_tested": 21, "n_scores": 21})], [(1, False, None, coding)])
+    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions"))
+    assert [row[name] for name in MEASURES] == [21, None, None, None, None, mean]
+    levels = records(con, published_level_sql(PLAN, MARTS, "decisions"))
+    assert [(row["n"], row["pct"]) for row in levels] == [(None, None)] * 2
+
+
+def test_a_student_without_a_score_leaves_the_cell_without_a_mean():
+    con = connection([(8, 12, {"n_scores": 19})])
+    (row,) = records(con, exact_achievement_sql(PLAN, MARTS))
+    assert (row["mean_scale_score"], row["pct_proficient"]) == (None, 60.0)
+
+
+def test_scores_of_grade_specific_scales_are_not_averaged_over_grades():
+    stepped = {"assessment": "stepped"}
+    con = connection([(8, 12, stepped), (8, 12, {**stepped, "grade": "03"}), (8, 12)])
+    rows = records(con, exact_achievement_sql(PLAN, MARTS))
+    assert [row["mean_scale_score"] is None for row in rows] == [True, False, False]
+
+
+def test_levels_have_a_row_each_also_where_nobody_is_and_sum_to_the_cell():
+    con = connection([(0, 12), (3, 9)], [(1, False, None, "exact"), (2, False, None, "exact")])
+    rows = records(con, published_level_sql(PLAN, MARTS, "decisions"))
+    found = [(r["performance_level"], r["level_label"], r["n"], r["pct"]) for r in rows]
+    assert found == [
+        (1, "Below", 0, 0.0),
+        (2, "Reader's level", 12, 100.0),
+        (1, "Below", 3, 25.0),
+        (2, "Reader's level", 9, 75.0),
+    ]
+    assert tuple(rows[0])[:13] == CONTRACT[:13]
+
+
+def test_exact_levels_show_hidden_cells_and_say_that_they_are_hidden():
+    con = connection([(8, 1)], [(1, True, "small", "exact")])
+    rows = records(con, exact_level_sql(PLAN, MARTS, "decisions"))
+    assert [(row["n"], row["suppressed"]) for row in rows] == [(8, True), (1, True)]
+    rows = records(con, exact_level_sql(PLAN, MARTS))
+    assert [(row["n"], row["suppressed"]) for row in rows] == [(8, None), (1, None)]

@@ -1,0 +1,169 @@
+"""The roster fills what an extract does not say, as of the test date, and says so."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import duckdb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from transforms.roster import fill_from_roster
+
+DIMENSIONS = ("el_status", "gender")
+RESULT = {
+    "assessment": "invented",
+    "school_year": 2024,
+    "district_id": "D1",
+    "school_id": "S1",
+    "student_id": "100",
+    "test_date": date(2024, 4, 10),
+    "el_status": None,
+    "gender": "F",
+}
+ENROLMENT = {
+    "school_year": 2024,
+    "student_id": "100",
+    "sourced_id": "u-100",
+    "district_id": "D1",
+    "school_id": "S1",
+    "begin_date": date(2023, 8, 15),
+    "end_date": date(2024, 6, 15),
+    "el_status": "EL",
+    "gender": "M",
+}
+DATES = ("test_date", "begin_date", "end_date")
+
+
+def make(con, name, columns, rows):
+    types = {
+        c: "DATE" if c in DATES else "INT" if c == "school_year" else "VARCHAR" for c in columns
+    }
+    con.execute(f"CREATE TABLE {name}({', '.join(f'{c} {t}' for c, t in types.items())})")
+    for row in rows:
+        con.execute(
+            f"INSERT INTO {name} VALUES ({', '.join('?' for _ in columns)})",
+            [row[c] for c in columns],
+        )
+
+
+def filled(results, roster):
+    con = duckdb.connect()
+    make(con, "results", RESULT, [RESULT | changes for changes in results])
+    make(con, "roster", ENROLMENT, [ENROLMENT | changes for changes in roster])
+    name = fill_from_roster(con, "results", "roster", DIMENSIONS)
+    return con.execute(
+        f"SELECT student_id, el_status, el_status_origin, gender, gender_origin FROM {name} "
+        "ORDER BY ALL"
+    ).fetchall()
+
+
+def el_status(results, roster):
+    return [row[1] for row in filled(results, roster)]
+
+
+def test_a_group_is_filled_only_where_the_extract_does_not_state_it():
+    assert filled([{}], [{}]) == [("100", "EL", "roster", "F", "extract")]
+
+
+def test_a_stated_unknown_is_not_overruled():
+    assert filled([{"el_status": "UNKNOWN"}], [{}])[0][1:3] == ("UNKNOWN", "extract")
+
+
+def test_without_a_roster_nothing_is_filled_and_the_origin_says_so():
+    assert filled([{}], []) == [("100", None, "unknown", "F", "extract")]
+
+
+def test_a_student_whom_the_roster_lacks_stays_unknown():
+    found = filled([{}, {"student_id": "101"}], [{}])
+    assert [row[2] for row in found] == ["roster", "unknown"]
+
+
+def test_blank_in_the_roster_stays_unknown_not_no():
+    assert filled([{}], [{"el_status": None}])[0][1:3] == (None, "unknown")
+
+
+def test_the_enrolment_at_the_test_date_counts_not_the_latest():
+    before = {"end_date": date(2024, 4, 11), "el_status": "EL"}
+    after = {"begin_date": date(2024, 4, 11), "end_date": None, "el_status": "RFEP"}
+    assert el_status([{}], [before, after]) == ["EL"]
+
+
+def test_the_end_date_is_the_day_after_the_last():
+    ended = {"end_date": date(2024, 4, 10), "el_status": "EL"}
+    lasting = {"begin_date": date(2023, 7, 1), "end_date": None, "el_status": "RFEP"}
+    assert el_status([{}], [ended, lasting]) == ["RFEP"]
+
+
+def test_without_a_test_date_the_enrolment_last_begun_counts():
+    early = {"end_date": date(2024, 1, 10), "el_status": "EL"}
+    late = {"begin_date": date(2024, 1, 10), "el_status": "RFEP"}
+    assert el_status([{"test_date": None}], [early, late]) == ["RFEP"]
+
+
+def test_an_enrolment_of_another_year_does_not_count():
+    assert el_status([{}], [{"school_year": 2023}]) == [None]
+
+
+def test_the_own_district_comes_first_even_if_the_enrolment_has_ended():
+    own = {"end_date": date(2023, 12, 1), "el_status": "EL"}
+    other = {"district_id": "D2", "el_status": "RFEP"}
+    assert el_status([{}], [own, other]) == ["EL"]
+
+
+def test_another_district_serves_where_its_ids_are_those_of_the_extract():
+    moved = {"student_id": "200", "district_id": "D2", "el_status": "RFEP"}
+    assert el_status([{}, {"student_id": "200"}], [{}, moved]) == ["EL", "RFEP"]
+
+
+def test_an_id_that_meets_only_another_districts_student_fills_nothing():
+    assert el_status([{}], [{"district_id": "D2"}]) == [None]
+
+
+def test_the_id_column_that_finds_more_students_is_used_for_the_whole_district():
+    students = [{"student_id": name} for name in ("a", "b", "c")]
+    roster = [
+        {"student_id": "1", "sourced_id": "a"},
+        {"student_id": "2", "sourced_id": "b"},
+        {"student_id": "c", "sourced_id": "3", "el_status": "RFEP"},
+    ]
+    assert el_status(students, roster) == ["EL", "EL", None]
+
+
+def test_two_equal_enrolments_never_double_a_result():
+    twins = [{}, {"el_status": "RFEP"}, {"school_id": "S2"}]
+    assert len(filled([{}], twins)) == 1
+    assert filled([{}], twins) == filled([{}], twins[::-1])
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "student_id": st.sampled_from(["100", "101", "u-100"]),
+                "district_id": st.sampled_from(["D1", "D2"]),
+                "test_date": st.sampled_from([None, date(2024, 4, 10)]),
+                "gender": st.sampled_from([None, "F"]),
+            }
+        ),
+        max_size=6,
+    ),
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "student_id": st.sampled_from(["100", "101", None]),
+                "district_id": st.sampled_from(["D1", "D2"]),
+                "begin_date": st.sampled_from([None, date(2024, 1, 1), date(2024, 5, 1)]),
+                "end_date": st.sampled_from([None, date(2024, 6, 1)]),
+                "gender": st.sampled_from([None, "M", "X"]),
+            }
+        ),
+        max_size=6,
+    ),
+)
+@settings(max_examples=20, deadline=None)
+def test_the_rows_are_exactly_those_of_the_results(results, roster):
+    found = filled(results, roster)
+    assert [row[0] for row in found] == sorted(row["student_id"] for row in results)
+    stated = sorted(row["student_id"] for row in results if row["gender"])
+    assert [row[0] for row in found if row[4] == "extract"] == stated
