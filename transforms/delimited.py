@@ -5,10 +5,9 @@ docs/decisions/0005-reading.md says why pyarrow, and which of its ways these fun
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +16,7 @@ import pyarrow.csv as pa_csv
 from transforms.faults import fault_table
 from transforms.pieces import Piece, distinct_names, with_unparsed
 from transforms.probe import OLD_END_OF_FILE, Probe, plain_stream, truncated, unreadable
+from transforms.text_stream import as_utf8
 
 BLOCK_BYTES = 16 << 20
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
@@ -130,9 +130,9 @@ def _batches(
     stream: BinaryIO, found: Probe, wanted: Wanted, position: _Position
 ) -> Iterator[pa.RecordBatch]:
     plain = plain_stream(stream, found)
-    if position.end_mark is not None:
-        end = position.end_mark if found.ends_whole else f"\n{position.end_mark}"
-        plain = cast(BinaryIO, _WithEnd(plain, end.encode(found.encoding)))
+    if found.quoted or found.encoding != "utf-8":
+        end = position.end_mark or ""
+        plain = as_utf8(plain, found.encoding, end if found.ends_whole else f"\n{end}")
     # Columns are known to pyarrow by position: headers repeat names and leave them out.
     names = distinct_names(found.columns)
     numbers = {name: str(at) for at, name in enumerate(names)}
@@ -149,7 +149,6 @@ def _batches(
                 block_size=wanted.block_bytes,
                 column_names=list(numbers.values()),
                 skip_rows_after_names=found.header_row,
-                encoding="utf8" if found.encoding == "utf-8" else found.encoding,
             ),
             parse_options=pa_csv.ParseOptions(
                 delimiter=found.delimiter,
@@ -218,28 +217,7 @@ def _piece(table: pa.Table, rows: np.ndarray, broken: dict[int, str], blank: int
 
 def _end_mark(found: Probe) -> str | None:
     """Return a record of too many fields to be put at the end, where a quote may be open."""
-    unsure = found.quoted and not found.encoding.startswith("utf-16")
-    return found.delimiter * (len(found.columns) + 1) if unsure else None
-
-
-class _WithEnd(io.RawIOBase):
-    """A stream with some bytes more behind its own."""
-
-    def __init__(self, inner: BinaryIO, end: bytes) -> None:
-        self._inner = inner
-        self._end = end
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        content = self._inner.read(size)
-        # A short answer is not yet the end: an unbuffered file may give one anywhere.
-        while 0 < len(content) < size and (more := self._inner.read(size - len(content))):
-            content += more
-        room = len(self._end) if size < 0 else size - len(content)
-        content, self._end = content + self._end[:room], self._end[room:]
-        return content
+    return found.delimiter * (len(found.columns) + 1) if found.quoted else None
 
 
 def _refuse_broken_end(found: Probe, position: _Position, last_broken: int) -> None:

@@ -23,7 +23,8 @@ Flags = NDArray[np.bool_]
 # one near the solver's tolerance, 1e-9 and less. Between the two a cell counts as determined.
 DETERMINED_BELOW = 1e-6
 SOLVER_TOLERANCE = 1e-12
-SOLVER_ITERATIONS = 20_000
+FIRST_ITERATIONS = 1_500
+LAST_ITERATIONS = 50_000
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ def find_recoverable(system: System, hidden: Flags) -> Flags:
     Recoveries along lines of one or two unknowns are found exactly and returned first; only where
     there are none is the rest decided by projecting two random vectors on the null space, so an
     answer without any True is always the answer of the whole system.
+
+    Raises:
+        ArithmeticError: the projection did not converge, so nothing is known.
     """
     unknown = np.flatnonzero(hidden)
     reduced = _merge_tied_unknowns(_filled_rows(system.by_set[:, unknown].tocsr()))
@@ -103,28 +107,29 @@ def _vanishes_on_null_space(matrix: sparse.csr_array) -> Flags:
     if not matrix.shape[0] or not matrix.shape[1]:
         return np.zeros(matrix.shape[1], dtype=bool)
     random = np.random.default_rng(20)
+    vectors = random.standard_normal((2, matrix.shape[1]))
     transposed = matrix.T.tocsr()
-    vanishes = np.ones(matrix.shape[1], dtype=bool)
-    for _ in range(2):
-        vector = _project(transposed, random.standard_normal(matrix.shape[1]))
-        vanishes &= np.abs(vector) < DETERMINED_BELOW
-    return vanishes
+    # A projection cut short may miss determined unknowns, so only a finished one says there are
+    # none; most calls find some, and then a short one is enough.
+    for iterations in (FIRST_ITERATIONS, LAST_ITERATIONS):
+        answers = [_project(transposed, vector, iterations) for vector in vectors]
+        vanishes = np.all([np.abs(part) < DETERMINED_BELOW for part, _ in answers], axis=0)
+        finished = all(done for _, done in answers)
+        if vanishes.any() or finished:
+            return vanishes
+    raise ArithmeticError(f"recovery check did not converge in {LAST_ITERATIONS} iterations")
 
 
-def _project(transposed: sparse.csr_array, vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Returns the vector's part in the null space of the matrix whose transpose is given.
-
-    Raises:
-        ArithmeticError: the solver did not converge, so nothing is known about recovery.
-    """
+def _project(
+    transposed: sparse.csr_array, vector: NDArray[np.float64], iterations: int
+) -> tuple[NDArray[np.float64], bool]:
+    """Returns the vector's part in the matrix's null space, and whether it is finished."""
     answer = lsmr(
         transposed,
         vector,
         atol=SOLVER_TOLERANCE,
         btol=SOLVER_TOLERANCE,
         conlim=0,
-        maxiter=SOLVER_ITERATIONS,
+        maxiter=iterations,
     )
-    if answer[1] == 7:
-        raise ArithmeticError(f"suppression check did not converge in {SOLVER_ITERATIONS} steps")
-    return vector - transposed @ answer[0]
+    return vector - transposed @ answer[0], answer[1] != 7

@@ -22,7 +22,7 @@ from transforms.suppress_recovery import Flags, find_recoverable
 
 # How many organisations without parts are looked at, in turn, for a way to free a set; a small
 # neighbourhood has nearly always one, and its programme takes some ten milliseconds.
-NEIGHBOURHOODS = (6, 30, 120)
+NEIGHBOURHOODS = (6, 24, 60)
 OTHER_GRADES = 3
 COST_OF_A_STEP = 1.5
 SOLVER_SECONDS = 5.0

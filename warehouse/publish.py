@@ -89,6 +89,11 @@ class Publisher:
                 self._write_plan(plan)
         self._carry_out(plan)
 
+    def discard_staged(self) -> None:
+        """Remove this build's staged files, unless a broken publication still needs them."""
+        if not self._plan_path.exists():
+            shutil.rmtree(self._staged, ignore_errors=True)
+
     def recover(self) -> str | None:
         """Finish the publication that a crash broke off; return its id if there was one."""
         try:

@@ -194,9 +194,7 @@ def _amended(
 
 def _write_amended(path: Path, target: Path, keep: np.ndarray, flags: pa.Table | None) -> None:
     """Copy a staged file a row group at a time, less some rows and with new flags."""
-    schema = pq.read_schema(path)
-    text = [f.name for f in schema if pa.types.is_string(f.type) and f.name != "flags"]
-    source = pq.ParquetFile(path, read_dictionary=text)
+    source = pq.ParquetFile(path)
     start = 0
     with open_writer(target, source.schema_arrow) as writer:
         for number in range(source.num_row_groups):

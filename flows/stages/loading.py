@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs.errors import FileRefused, LoadHeld, RociError
 from configs.models import Source
@@ -21,7 +22,7 @@ from flows.outcome import LoadOutcome
 from flows.stages.batch import check_batch
 from flows.stages.extract import Extract, open_extract
 from flows.stages.intake import Incoming, leave_landing
-from flows.stages.rows import RowTally, StagedRows, distinct_rows, flag_texts, stage_rows
+from flows.stages.rows import RowTally, StagedRows, flag_texts, stage_rows
 from flows.stages.slicing import slices_of
 from transforms.faults import all_faults
 from transforms.repeats import resolve
@@ -114,9 +115,9 @@ def _attempt(
             _load(context, work)
         error: RociError | None = None
     except (FileRefused, LoadHeld) as stopped:
-        error = stopped
+        error = _naming_the_file(stopped, incoming)
         context.ledger.finish(
-            load_id, "held" if isinstance(stopped, LoadHeld) else "failed", fault=stopped
+            load_id, "held" if isinstance(stopped, LoadHeld) else "failed", fault=error
         )
     except BaseException as broken:
         _record_interruption(context, load_id, broken)
@@ -124,6 +125,13 @@ def _attempt(
     seconds = time.perf_counter() - started
     outcome = _outcome(context.ledger.load(load_id), seconds=seconds)
     return replace(outcome, message=str(error) if error else None), error
+
+
+def _naming_the_file(stopped: RociError, incoming: Incoming) -> RociError:
+    """Return the error with the file's name before the place in it: readers know no names."""
+    if incoming.file_name not in stopped.where:
+        stopped.where = f"{incoming.file_name}: {stopped.where}"
+    return stopped
 
 
 def _load(context: Context, work: Work) -> None:
@@ -161,29 +169,44 @@ def _resolve(
         return Resolved({}, {}, staged.tally)
     view(con, "staged", staged.files)
     settled = resolve(con, "staged", work.source)
-    rejected = _with_code(settled, REJECTED)
-    aside = _with_code(settled, REJECTED, invert=True)
+    rejected, aside = _parted(settled)
     flags = check_cross_rows(con, "staged", work.source, _earlier(context, work, con))
-    tally = RowTally(
-        received=staged.tally.received,
-        made=staged.tally.made,
-        staged=staged.tally.staged - settled.num_rows,
-        rejects=[*staged.tally.rejects, rejected],
-        set_aside=[*staged.tally.set_aside, aside],
-        flags=[*staged.tally.flags, flags],
-    )
-    if not settled.num_rows and not flags.num_rows:
-        return Resolved(staged.files, staged.rows, tally)
     texts = _merged_flags(staged.tally.flags, flags) if flags.num_rows else None
     leaving = settled["source_row"].combine_chunks() if settled.num_rows else None
-    files, rows = amend(staged.files, leaving, texts)
+    files, rows = staged.files, staged.rows
+    if leaving is not None or texts is not None:
+        files, rows = amend(staged.files, leaving, texts)
+    before, kept = staged.tally, sum(rows.values())
+    rejected_rows = _staged_rows(con, rejected)
+    tally = RowTally(
+        received=before.received,
+        made=before.made,
+        staged=kept,
+        rejected=before.rejected + rejected_rows,
+        aside=before.aside + before.staged - kept - rejected_rows,
+        rejects=[*before.rejects, rejected],
+        set_aside=[*before.set_aside, aside],
+        flags=[*before.flags, flags],
+    )
     return Resolved(files, rows, tally)
 
 
-def _with_code(faults: pa.Table, codes: tuple[str, ...], invert: bool = False) -> pa.Table:
-    chosen = [(code in codes) != invert for code in faults["code"].to_pylist()]
-    kept = faults.filter(pa.array(chosen, pa.bool_()))
-    return kept.append_column("field", pa.nulls(kept.num_rows, pa.string()))
+def _parted(settled: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Return the rows that are rejected, and those set aside: a row is never both."""
+    rejected = pc.is_in(settled["code"], value_set=pa.array(REJECTED))
+    numbers = settled.filter(rejected)["source_row"].combine_chunks()
+    with_field = settled.append_column("field", pa.nulls(settled.num_rows, pa.string()))
+    aside = pc.invert(pc.is_in(settled["source_row"], value_set=numbers))
+    return with_field.filter(rejected), with_field.filter(aside)
+
+
+def _staged_rows(con: duckdb.DuckDBPyConnection, faults: pa.Table) -> int:
+    """Return how many staged rows the faults name."""
+    if not faults.num_rows:
+        return 0
+    con.register("named", faults.select(["source_row"]))
+    query = "SELECT count(*) FROM staged WHERE source_row IN (SELECT source_row FROM named)"
+    return int(con.execute(query).fetchall()[0][0])
 
 
 def _merged_flags(before: list[pa.Table], across: pa.Table) -> pa.Table:
@@ -232,8 +255,8 @@ def _commit(
     counts = Counts(
         received=resolved.tally.received + resolved.tally.made,
         loaded=resolved.tally.staged,
-        quarantined=resolved.tally.rejected_rows,
-        set_aside=resolved.tally.aside_rows,
+        quarantined=resolved.tally.rejected,
+        set_aside=resolved.tally.aside,
     )
     counts.require_balance(work.load_id)
     table = work.source.table
@@ -270,8 +293,8 @@ def _step(context: Context, work: Work, name: str, tally: RowTally, clock: float
             rows_in=tally.received,
             rows_made=tally.made,
             rows_out=tally.staged,
-            rows_rejected=tally.rejected_rows,
-            rows_set_aside=tally.aside_rows,
+            rows_rejected=tally.rejected,
+            rows_set_aside=tally.aside,
             seconds=time.perf_counter() - clock,
         ),
     )
@@ -287,8 +310,8 @@ def _across_step(
             "across",
             rows_in=before.staged,
             rows_out=after.staged,
-            rows_rejected=after.rejected_rows - before.rejected_rows,
-            rows_set_aside=after.aside_rows - before.aside_rows,
+            rows_rejected=after.rejected - before.rejected,
+            rows_set_aside=after.aside - before.aside,
             seconds=time.perf_counter() - clock,
         ),
     )
@@ -320,7 +343,7 @@ def _quarantine(
     context: Context, work: Work, extract: Extract, rejects: list[pa.Table]
 ) -> None:
     """Keep the rejected rows as they stand in the file, with their codes and fields."""
-    if not distinct_rows(rejects):
+    if not any(table.num_rows for table in rejects):
         return
     reasons = _reasons(all_faults(rejects))
     raw = extract.raw_rows(reasons["source_row"].to_pylist())
@@ -357,13 +380,13 @@ def _refuse_too_many_rejects(work: Work, tally: RowTally) -> None:
             expected="at least one record",
             remedy="export the file again and put it into landing/",
         )
-    share = 100 * tally.rejected_rows / rows
+    share = 100 * tally.rejected / rows
     allowed = work.source.threshold.rejected_pct
     if share > allowed and not work.released:
         raise FileRefused(
             "TOO_MANY_REJECTS",
             where=work.incoming.file_name,
-            found=f"{tally.rejected_rows:,} of {rows:,} rows rejected ({share:.1f} percent)",
+            found=f"{tally.rejected:,} of {rows:,} rows rejected ({share:.1f} percent)",
             expected=f"at most {allowed:g} percent (threshold of source {work.source.name})",
             remedy=f"see `roci explain {work.load_id}` for the reasons, correct the extract and "
             "land it again",

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,24 +25,20 @@ PIECES_AT_ONCE = 2
 
 @dataclass
 class RowTally:
-    """What became of a file's rows so far, and under which codes."""
+    """What became of a file's rows so far, and under which codes.
+
+    received + made = staged + rejected + aside. Rows are counted, not row numbers: of a record that
+    makes several rows (OneRoster) all have one number.
+    """
 
     received: int = 0
     made: int = 0
     staged: int = 0
+    rejected: int = 0
+    aside: int = 0
     rejects: list[pa.Table] = field(default_factory=list)
     set_aside: list[pa.Table] = field(default_factory=list)
     flags: list[pa.Table] = field(default_factory=list)
-
-    @property
-    def rejected_rows(self) -> int:
-        """Return the number of distinct rejected rows."""
-        return distinct_rows(self.rejects)
-
-    @property
-    def aside_rows(self) -> int:
-        """Return the number of distinct rows set aside."""
-        return distinct_rows(self.set_aside)
 
 
 @dataclass(frozen=True)
@@ -62,6 +57,7 @@ class CheckedPiece:
     good: pa.Table
     received: int
     made: int
+    rejected: int
     rejects: pa.Table
     set_aside: pa.Table
     flags: pa.Table
@@ -86,6 +82,8 @@ def stage_rows(
             tally.received += checked.received
             tally.made += checked.made
             tally.staged += checked.good.num_rows
+            tally.rejected += checked.rejected
+            tally.aside += checked.set_aside.num_rows
             tally.rejects.append(checked.rejects)
             tally.set_aside.append(checked.set_aside)
             tally.flags.append(checked.flags)
@@ -109,6 +107,7 @@ def check_piece(
         good=with_flags(good, flags),
         received=piece.rows_in,
         made=piece.rows_made,
+        rejected=encoded.table.num_rows - good.num_rows + piece.faults.num_rows,
         rejects=rejects,
         set_aside=encoded.set_aside,
         flags=flags,
@@ -151,12 +150,6 @@ def flag_texts(flags: pa.Table) -> pa.Table:
         "source_row": pa.array(rows, pa.int32()),
         "flags": pa.array([",".join(sorted(codes[row])) for row in rows], pa.string()),
     })
-
-
-def distinct_rows(tables: Iterable[pa.Table]) -> int:
-    """Return how many distinct source rows the fault tables name."""
-    numbers = [table["source_row"].to_numpy() for table in tables if table.num_rows]
-    return len(np.unique(np.concatenate(numbers))) if numbers else 0
 
 
 def _in_order(

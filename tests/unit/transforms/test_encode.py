@@ -11,7 +11,6 @@ from configs.catalogue import load_catalogue
 from configs.errors import FileRefused
 from configs.models import (
     FieldSource,
-    FileFormat,
     Layout,
     Override,
     RaceFlags,
@@ -19,7 +18,7 @@ from configs.models import (
     Source,
     Window,
 )
-from transforms.encode import Encoder, typed_schema
+from transforms.encode import typed_schema
 from transforms.file_year import encoder_of_file
 from transforms.fill import Landing, Setting
 from transforms.layouts import match_layout
@@ -342,28 +341,6 @@ def test_school_years_met_are_kept_over_pieces():
     lines = [row(year="2023")] * 20 + [row(year="2024")] * 20
     _, encoder = encode(lines, block_bytes=512)
     assert encoder.school_years == {2023, 2024}
-
-
-@pytest.mark.parametrize(
-    "spec",
-    [{"pad": 10, "pattern": "[0-9]{10}", "not_values": ["0000000000"]}, {"pad": 10},
-     {"pattern": "(?=1).{10}"}, {"missing": ["NA"], "slice": (0, 4)}],
-)
-def test_ids_read_as_dictionary_or_as_strings_give_the_same(spec):
-    ids = FieldSource(column="id", **spec)
-    source = a_source(fields=PLAIN | {"student_id": ids}, format=FileFormat())
-    stream = io.BytesIO("\n".join([
-        ",".join(HEADER), GOOD, row(id=""), row(id=" 1000000002 "), row(id="123456789"),
-        row(id="12\x0034"), row(id="NA"), row(id="0000000000"), row(id="x"), "",
-    ]).encode())
-    found = examine(stream, source.format)
-    setting = Setting(source, match_layout(found.columns, source), a_catalogue(), Landing())
-    results = []
-    for plain in ((), ("id",)):
-        (piece,) = read_pieces(stream, found, HEADER, plain)
-        encoded = Encoder(setting).encode(piece)
-        results.append((encoded.table.to_pylist(), faults(encoded), encoded.flags.to_pylist()))
-    assert results[0] == results[1]
 
 
 CELLS = st.sampled_from(["", "ELA", "2024", "3", "1000000001", "123456789", "x\x00", "Y", "9"])

@@ -193,6 +193,20 @@ def test_a_plan_whose_transaction_never_committed_is_dropped(workspace, postgres
     database.close()
 
 
+def test_staged_marts_can_be_discarded_but_not_those_that_recovery_needs(publisher, monkeypatch):
+    path = mart(publisher, "mart_a", 1).path
+    publisher.discard_staged()
+    assert not path.exists()
+    broken = another(publisher)
+    with monkeypatch.context() as patch:
+        kill_at("first file", patch)
+        with pytest.raises(KilledError):
+            release(broken, 2)
+    broken.discard_staged()
+    assert another(publisher).recover() == "P2"
+    assert seen(publisher) == {2}
+
+
 def test_staged_marts_of_two_builds_do_not_meet(publisher):
     assert publisher.stage("mart_a", "reporting") != another(publisher).stage("mart_a", "reporting")
     assert publisher.stage("mart_a", "reporting").parent.is_dir()

@@ -153,6 +153,15 @@ def test_every_batch_is_written(database, path, monkeypatch):
     assert run(database, "reporting", ALL) == rows
 
 
+def test_text_is_right_where_a_batch_spans_row_groups(database, path, monkeypatch):
+    monkeypatch.setattr(mart_tables, "BATCH_ROWS", 5)
+    words = [None if n % 7 == 0 else f"word {n // 3}" for n in range(40)]
+    pq.write_table(pa.table({"k": range(40), "text": words}), path, row_group_size=3)
+    replace_tables(database, "reporting", {"mart": (path, ["k"])})
+    found = run(database, "reporting", "SELECT text FROM {}mart ORDER BY k")
+    assert [text for (text,) in found] == words
+
+
 def test_key_and_analyst_columns_are_indexed(database, path):
     rows = {"school_year": [2024], "assessment": ["x"], "subject": ["ela"], "org_id": ["all"]}
     pq.write_table(pa.table(rows), path)
