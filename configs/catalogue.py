@@ -155,15 +155,17 @@ class _Reader:
     def _entries(self, path: str, model: type[ModelT]) -> dict[str, ModelT]:
         """Return a file whose keys are names and whose values are models."""
         content = self._merged(path)
-        models = {name: self._model(model, body, f"{path}: {name}")
-                  for name, body in content.items()}
+        models = {
+            name: self._model(model, body, f"{path}: {name}") for name, body in content.items()
+        }
         return {name: item for name, item in models.items() if item is not None}
 
     def _sources(self) -> Iterator[tuple[str, Source]]:
         for name, source in self._folder("sources", Source).items():
             layouts = [
                 layout.model_copy(update={"header": self._header(layout.header, name)})
-                if isinstance(layout.header, str) else layout
+                if isinstance(layout.header, str)
+                else layout
                 for layout in source.layouts
             ]
             yield name, source.model_copy(update={"layouts": layouts})

@@ -41,9 +41,12 @@ class RociError(Exception):
 
     def __reduce__(self):  # type: ignore[no-untyped-def]
         """Survive pickling between processes with the attributes intact."""
-        parts = dict(
-            where=self.where, found=self.found, expected=self.expected, remedy=self.remedy
-        )
+        parts = {
+            "where": self.where,
+            "found": self.found,
+            "expected": self.expected,
+            "remedy": self.remedy,
+        }
         return (_rebuild, (type(self), self.code, parts))
 
     def __str__(self) -> str:

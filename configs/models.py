@@ -296,10 +296,7 @@ class Threshold(Model):
 
 
 class Source(Model):
-    """One kind of extract: its layouts, how each field is filled, its grain and its contract.
-
-    `flags` names the rules that are asked only of sources which name them.
-    """
+    """One kind of extract: its layouts, how each field is filled, its grain and its contract."""
 
     name: str
     title: str
@@ -316,7 +313,6 @@ class Source(Model):
     grain: list[str]
     partition: list[str]
     repeat: Repeat | None = None
-    flags: list[str] = []
     threshold: Threshold = Threshold()
     set_aside: dict[str, SetAside] = {}
     known_gaps: list[str] = []

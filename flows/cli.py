@@ -298,12 +298,13 @@ def sources_list(json: Json = False) -> int:
 def sources_check(
     source: Annotated[str, typer.Argument(help="The source's name.")],
     sample: Annotated[Path, typer.Option(help="A file to hold against the source.")],
+    district: District = None,
     json: Json = False,
 ) -> int:
     """Say what would happen to every column of a sample, without loading it."""
     from flows.reporting import show_source_check
 
-    return show_source_check(_context(), source, sample, as_json=json)
+    return show_source_check(_context(), source, sample, district, as_json=json)
 
 
 @marts_app.command("build")

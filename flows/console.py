@@ -1,4 +1,4 @@
-"""How a run shows itself: tables and progress on a terminal, plain lines in a log, JSON on request."""
+"""How a run shows itself: tables and progress on a terminal, lines in a log, JSON on request."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from configs.catalogue import Catalogue, load_catalogue
 from warehouse.database import Database
-from warehouse.landing import Landing
 from warehouse.lake import Lake
+from warehouse.landing import Landing
 from warehouse.ledger import Ledger
 from warehouse.publish import Publisher
 from warehouse.quarantine import Quarantine

@@ -86,16 +86,18 @@ def compare(
     """Return a record for every (source, code) whose planted and found counts differ."""
     keys = sorted({*expected, *found})
     return [
-        {"source": source, "code": code, "planted": expected.get((source, code), 0),
-         "found": found.get((source, code), 0)}
+        {
+            "source": source,
+            "code": code,
+            "planted": expected.get((source, code), 0),
+            "found": found.get((source, code), 0),
+        }
         for source, code in keys
         if expected.get((source, code), 0) != found.get((source, code), 0)
     ]
 
 
-def _tell(
-    context: Context, run: RunOutcome, differences: list[dict[str, Any]], site: Path
-) -> None:
+def _tell(context: Context, run: RunOutcome, differences: list[dict[str, Any]], site: Path) -> None:
     show_run(run, context, as_json=False)
     typer.echo("\nWhat was set aside, refused or remarked, and why")
     for load in run.loads:

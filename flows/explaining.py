@@ -68,7 +68,7 @@ def explanation(context: Context, load_id: str) -> dict[str, Any]:
 
 def _changed_since(context: Context, load: Load) -> list[str]:
     """Return which parts of the load's key differ from today's: what makes it stale."""
-    if load.source not in context.catalogue.sources:
+    if load.source not in context.catalogue.sources or load.sha256 is None:
         return []
     now = load_inputs(context.catalogue, load.source, load.sha256, load.district_id)
     return changed_parts(context.ledger.inputs(load.load_id), now)
@@ -80,8 +80,10 @@ def next_commands(load: Load) -> list[str]:
     if load.state == "held":
         return [again, f"roci release {load.load_id}", f"roci discard {load.load_id}"]
     if load.state == "failed":
-        return [again + "   (after mending the cause; or land a mended file)",
-                f"roci discard {load.load_id}"]
+        return [
+            again + "   (after mending the cause; or land a mended file)",
+            f"roci discard {load.load_id}",
+        ]
     if load.rows_quarantined:
         return [f"roci quarantine show {load.load_id}"]
     return []
@@ -113,8 +115,12 @@ def _cause_lines(load: Load, codes: Mapping[str, CodeWords]) -> Iterator[str]:
         return
     words = codes.get(fault.code)
     yield f"Why: {fault.code}" + (f". {words.meaning}" if words else "")
-    for label, part in (("where", fault.where), ("found", fault.found),
-                        ("expected", fault.expected), ("to do", fault.remedy)):
+    for label, part in (
+        ("where", fault.where),
+        ("found", fault.found),
+        ("expected", fault.expected),
+        ("to do", fault.remedy),
+    ):
         yield f"  {label + ':':<10}{part}"
 
 

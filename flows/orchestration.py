@@ -24,10 +24,10 @@ from configs.errors import InfrastructureError
 from flows.context import open_context
 from flows.outcome import BuildOutcome, LoadOutcome, RunOutcome
 from flows.stages.building import build_marts as build_marts_stage
-from flows.stages.intake import Incoming, phases, take_in
+from flows.stages.intake import Incoming, phases, take_in, take_up_interrupted
 from flows.stages.loading import load_incoming
 
-RETRY_DELAYS = [2, 10, 30]
+RETRY_DELAYS = [2.0, 10.0, 30.0]
 DEFAULT_WORKERS = 2
 
 
@@ -55,8 +55,13 @@ def load_task(source: str, file_name: str, file: dict[str, Any]) -> State[Any]:
     outcome = load_incoming(open_context(), Incoming(**file))
     get_run_logger().info(
         "load=%s source=%s state=%s received=%d loaded=%d quarantined=%d set_aside=%d",
-        outcome.load_id, outcome.source, outcome.state, outcome.received, outcome.loaded,
-        outcome.quarantined, outcome.set_aside,
+        outcome.load_id,
+        outcome.source,
+        outcome.state,
+        outcome.received,
+        outcome.loaded,
+        outcome.quarantined,
+        outcome.set_aside,
     )
     return _state(outcome, f"{outcome.state} {outcome.code or ''}".strip())
 
@@ -94,9 +99,7 @@ def build_marts(everything: bool = False) -> State[Any]:
 
 
 @flow(name="ingest", flow_run_name="ingest {source}", validate_parameters=False)
-def ingest(
-    source: str, files: list[dict[str, Any]], build: bool = True
-) -> State[Any]:
+def ingest(source: str, files: list[dict[str, Any]], build: bool = True) -> State[Any]:
     """Load files that the raw store already holds, then build the marts they touch.
 
     Args:
@@ -122,10 +125,9 @@ def _load_then_build(
 ) -> State[Any]:
     """Load phase by phase (directories, rosters, results), so that each finds what it refers to."""
     run = RunOutcome(loads=tuple(refused))
+    incoming = [*take_up_interrupted(open_context()), *incoming]
     for phase in phases(open_context(), incoming):
-        futures = [
-            load_task.submit(item.source, item.file_name, asdict(item)) for item in phase
-        ]
+        futures = [load_task.submit(item.source, item.file_name, asdict(item)) for item in phase]
         run = run.with_loads([_result(future) for future in futures])
     if build:
         run = RunOutcome(loads=run.loads, build=_result(marts_task.submit(False)))
@@ -149,8 +151,16 @@ def _run_state(run: RunOutcome) -> State[Any]:
 
 def _artifact(run: RunOutcome) -> None:
     """Leave a table of counts in the Prefect UI."""
-    columns = ("load_id", "source", "state", "code", "received", "loaded", "quarantined",
-               "set_aside")
+    columns = (
+        "load_id",
+        "source",
+        "state",
+        "code",
+        "received",
+        "loaded",
+        "quarantined",
+        "set_aside",
+    )
     rows = [{name: load.as_record()[name] for name in columns} for load in run.loads]
     if rows:
         create_table_artifact(
@@ -160,9 +170,9 @@ def _artifact(run: RunOutcome) -> None:
 
 def run_flow(name: str, parameters: dict[str, Any], workers: int | None) -> RunOutcome:
     """Run one of the flows here and now and return its outcome."""
-    chosen = {"nightly": nightly, "ingest": ingest, "build_marts": build_marts}[name]
-    runner = ThreadPoolTaskRunner(max_workers=workers or DEFAULT_WORKERS)
-    state = chosen.with_options(task_runner=runner)(**parameters, return_state=True)
+    flows: dict[str, Any] = {"nightly": nightly, "ingest": ingest, "build_marts": build_marts}
+    runner: Any = ThreadPoolTaskRunner(max_workers=workers or DEFAULT_WORKERS)
+    state = flows[name].with_options(task_runner=runner)(**parameters, return_state=True)
     outcome = state.result(raise_on_failure=False)
     if isinstance(outcome, BaseException):
         raise outcome

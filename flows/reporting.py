@@ -17,8 +17,16 @@ from flows.explaining import explanation, explanation_lines
 from warehouse.ledger_records import Load
 
 LOAD_COLUMNS = (
-    "load_id", "source", "file_name", "state", "code", "rows_received", "rows_loaded",
-    "rows_quarantined", "rows_set_aside", "finished_at",
+    "load_id",
+    "source",
+    "file_name",
+    "state",
+    "code",
+    "rows_received",
+    "rows_loaded",
+    "rows_quarantined",
+    "rows_set_aside",
+    "finished_at",
 )
 STOPPED = ("failed", "held")
 ATTENTION_SHOWN = 5
@@ -36,11 +44,14 @@ def show_status(context: Context, *, as_json: bool) -> int:
     published = status["publication"]
     typer.echo(
         f"published: {published['publication_id']} at {published['published_at']}"
-        if published else "published: nothing yet"
+        if published
+        else "published: nothing yet"
     )
     for load in status["attention"][:ATTENTION_SHOWN]:
-        typer.echo(f"{load['state']}: {load['load_id']} {load['file_name']} ({load['code']})"
-                   f"  -> roci explain {load['load_id']}")
+        typer.echo(
+            f"{load['state']}: {load['load_id']} {load['file_name']} ({load['code']})"
+            f"  -> roci explain {load['load_id']}"
+        )
     if len(status["attention"]) > ATTENTION_SHOWN:
         typer.echo(f"... and {len(status['attention']) - ATTENTION_SHOWN} more: roci loads")
     return 0
@@ -57,7 +68,9 @@ def _status(context: Context) -> dict[str, Any]:
             {name: load_record(load)[name] for name in ("load_id", "file_name", "state", "code")}
             for load in attention
         ],
-        "publication": None if publication is None else {
+        "publication": None
+        if publication is None
+        else {
             "publication_id": publication.publication_id,
             "published_at": publication.published_at,
         },
@@ -87,7 +100,11 @@ def show_loads(
 ) -> int:
     """Print loads, the newest first."""
     loads = context.ledger.loads(source=source, state=state, limit=limit)
-    show_records([load_record(load) for load in loads], as_json, "no loads yet: put files into landing/ and type `roci run`")
+    show_records(
+        [load_record(load) for load in loads],
+        as_json,
+        "no loads yet: put files into landing/ and type `roci run`",
+    )
     return 0
 
 
@@ -103,8 +120,14 @@ def show_explanation(context: Context, load_id: str, *, as_json: bool) -> int:
 def show_quarantine_list(context: Context, *, as_json: bool) -> int:
     """Print the live loads that have rejected rows, a line for each reason."""
     records = [
-        {"load_id": load.load_id, "source": load.source, "file_name": load.file_name,
-         "code": count.code, "field": count.field, "rows": count.rows}
+        {
+            "load_id": load.load_id,
+            "source": load.source,
+            "file_name": load.file_name,
+            "code": count.code,
+            "field": count.field,
+            "rows": count.rows,
+        }
         for load in context.ledger.loads()
         if load.rows_quarantined and load.state not in ("superseded", "discarded")
         for count in context.ledger.rejected_counts(load.load_id)
@@ -138,31 +161,42 @@ def show_sources(context: Context, *, as_json: bool) -> int:
         last.setdefault(load.source, load)
     records = []
     for source in context.catalogue.sources.values():
-        load = last.get(source.name)
-        records.append({
-            "source": source.name,
-            "title": source.title,
-            "layouts": ", ".join(layout.name for layout in source.layouts),
-            "last_load": load.load_id if load else None,
-            "state": load.state if load else None,
-        })
+        newest = last.get(source.name)
+        records.append(
+            {
+                "source": source.name,
+                "title": source.title,
+                "layouts": ", ".join(layout.name for layout in source.layouts),
+                "last_load": newest.load_id if newest else None,
+                "state": newest.state if newest else None,
+            }
+        )
     show_records(records, as_json)
     return 0
 
 
-def show_source_check(context: Context, name: str, sample: Path, *, as_json: bool) -> int:
+def show_source_check(
+    context: Context, name: str, sample: Path, district: str | None, *, as_json: bool
+) -> int:
     """Print what would become of every column and code of a sample, loading nothing."""
     from flows.stages.trial import try_sample
 
     if not sample.is_file():
-        raise UsageError("NO_SUCH_FILE", where="--sample", found=str(sample),
-                         expected="a file that exists", remedy="check the path")
-    trial = try_sample(context, context.catalogue.source(name), sample)
+        raise UsageError(
+            "NO_SUCH_FILE",
+            where="--sample",
+            found=str(sample),
+            expected="a file that exists",
+            remedy="check the path",
+        )
+    trial = try_sample(context, context.catalogue.source(name), sample, district)
     if as_json:
         typer.echo(json.dumps(asdict(trial), default=str, indent=2))
         return 0
-    typer.echo(f"layout {trial.layout}; {trial.encoding}; {trial.rows:,} rows,"
-               f" {trial.rejected:,} would be rejected")
+    typer.echo(
+        f"layout {trial.layout}; {trial.encoding}; {trial.rows:,} rows,"
+        f" {trial.rejected:,} would be rejected"
+    )
     typer.echo(as_table(trial.columns))
     if trial.reasons:
         typer.echo(as_table(trial.reasons))
@@ -178,8 +212,10 @@ def show_configuration(*, as_json: bool) -> int:
     site = os.environ.get("ROCI_CONFIG")
     catalogue = load_catalogue(Path(site) if site else None)
     counts = Counter(
-        sources=len(catalogue.sources), assessments=len(catalogue.assessments),
-        vocabularies=len(catalogue.vocabularies), suites=len(catalogue.suites),
+        sources=len(catalogue.sources),
+        assessments=len(catalogue.assessments),
+        vocabularies=len(catalogue.vocabularies),
+        suites=len(catalogue.suites),
     )
     if as_json:
         typer.echo(json.dumps({"configuration": "good", **counts}))

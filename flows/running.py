@@ -16,7 +16,14 @@ from flows.context import Context
 from flows.outcome import LoadOutcome, RunOutcome
 from flows.reporting import open_faults
 from flows.slices import years_of
-from flows.stages.intake import Incoming, Taken, ingest_files, phases, take_in
+from flows.stages.intake import (
+    Incoming,
+    Taken,
+    ingest_files,
+    phases,
+    take_in,
+    take_up_interrupted,
+)
 from warehouse.ledger_records import Load
 from warehouse.locks import Holder, lock
 
@@ -26,7 +33,10 @@ WAIT_SECONDS = 6 * 3600
 
 
 def run_nightly(
-    context: Context, *, source: str | None = None, engine: str = "direct",
+    context: Context,
+    *,
+    source: str | None = None,
+    engine: str = "direct",
     workers: int | None = None,
 ) -> RunOutcome:
     """Take in everything new, load it, build what changed; one nightly at a time."""
@@ -56,7 +66,8 @@ def run_again(
     chosen = [context.ledger.load(load_id) for load_id in load_ids]
     if failed or code:
         chosen += [
-            load for load in open_faults(context)
+            load
+            for load in open_faults(context)
             if load.source in context.catalogue.sources
             and (code is None or (load.fault is not None and load.fault.code == code))
         ]
@@ -130,8 +141,9 @@ def load_all(context: Context, taken: Taken) -> RunOutcome:
     from flows.stages.loading import load_incoming
 
     run = RunOutcome(loads=taken.refused)
-    with progress(len(taken.incoming), "loading") as step:
-        for phase in phases(context, taken.incoming):
+    incoming = [*take_up_interrupted(context), *taken.incoming]
+    with progress(len(incoming), "loading") as step:
+        for phase in phases(context, incoming):
             outcomes: list[LoadOutcome] = []
             for item in phase:
                 step(item.file_name)
@@ -150,7 +162,7 @@ def _load(context: Context, incoming: Sequence[Incoming], *, engine: str) -> Run
     if engine == "direct":
         return load_all(context, Taken(tuple(incoming)))
     names = {item.source for item in incoming}
-    parameters = {
+    parameters: dict[str, object] = {
         "source": names.pop() if len(names) == 1 else "several",
         "files": [asdict(item) for item in incoming],
     }

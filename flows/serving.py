@@ -29,8 +29,10 @@ def serve_forever(context: Context) -> int:
     with prefect_server():
         from flows.orchestration import serve_nightly
 
-        typer.echo(f"nightly at {profile.nightly_cron} ({profile.timezone}); "
-                   f"Prefect at {os.environ['PREFECT_API_URL']}; stop with Ctrl-C")
+        typer.echo(
+            f"nightly at {profile.nightly_cron} ({profile.timezone}); "
+            f"Prefect at {os.environ['PREFECT_API_URL']}; stop with Ctrl-C"
+        )
         serve_nightly(profile.nightly_cron, profile.timezone)
     return 0
 
@@ -56,11 +58,22 @@ def prefect_server() -> Iterator[None]:
 
 
 def _start_server() -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", HOST,
-               "--port", str(PORT), "--no-ui" if os.environ.get("ROCI_NO_UI") else "--ui"]
+    command = [
+        sys.executable,
+        "-m",
+        "prefect",
+        "server",
+        "start",
+        "--host",
+        HOST,
+        "--port",
+        str(PORT),
+        "--no-ui" if os.environ.get("ROCI_NO_UI") else "--ui",
+    ]
     environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def _await(api: str, server: subprocess.Popen[bytes]) -> None:

@@ -80,7 +80,8 @@ def first_of(columns: Sequence[Coded]) -> Coded:
 
 
 def joined(
-    columns: Sequence[pa.DictionaryArray], is_missing: Callable[[str], bool],
+    columns: Sequence[pa.DictionaryArray],
+    is_missing: Callable[[str], bool],
     plain: Callable[[str], str],
 ) -> pa.DictionaryArray:
     """Return the columns' strings put together; empty where one of them is missing."""
@@ -157,8 +158,10 @@ def _from_places(
     places: np.ndarray, texts: Sequence[str], kind: pa.DictionaryType
 ) -> pa.DictionaryArray:
     absent = places < 0
-    indices = pa.array(places.astype(kind.index_type.to_pandas_dtype(), copy=False),
-                       mask=absent if absent.any() else None)
+    indices = pa.array(
+        places.astype(kind.index_type.to_pandas_dtype(), copy=False),
+        mask=absent if absent.any() else None,
+    )
     return pa.DictionaryArray.from_arrays(indices, pa.array(texts, pa.string()))
 
 

@@ -94,8 +94,9 @@ def read_delimited(stream: BinaryIO, found: Probe, wanted: Wanted) -> Iterator[P
             position.maybe_blank.extend(rows[blank].tolist())
         broken = position.take_broken(last=False)
         last_broken = max([last_broken, *broken])
-        yield _piece(_without(table, blank), np.delete(rows, blank), broken,
-                     0 if partial else len(blank))
+        yield _piece(
+            _without(table, blank), np.delete(rows, blank), broken, 0 if partial else len(blank)
+        )
     broken = position.take_broken(last=True)
     _refuse_broken_end(found, position, max([last_broken, *broken]))
     yield from _last_piece(stream, found, wanted, position.maybe_blank, broken)
@@ -194,7 +195,7 @@ def _is_empty(column: pa.Array, rows: np.ndarray | None) -> np.ndarray:
             return np.zeros(len(column) if rows is None else len(rows), dtype=bool)
         values = column.indices.to_numpy()
         return (values if rows is None else values[rows]) == blank
-    offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset:][: len(column) + 1]
+    offsets = np.frombuffer(column.buffers()[1], np.int32)[column.offset :][: len(column) + 1]
     lengths = np.diff(offsets)
     return (lengths if rows is None else lengths[rows]) == 0
 

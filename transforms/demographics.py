@@ -70,7 +70,10 @@ class RaceReader:
     """Reads the race columns of a file into kept text and reporting category."""
 
     def __init__(
-        self, flags: RaceFlags, columns: Mapping[str, str], missing: Collection[str],
+        self,
+        flags: RaceFlags,
+        columns: Mapping[str, str],
+        missing: Collection[str],
         strip: bool = True,
     ) -> None:
         """Keep which column stands for which race.

@@ -38,19 +38,23 @@ def dim_school_sql(
     keys = "SELECT school_year, district_id, school_id"
     school = "school_year, district_id, school_id"
     schools = f"(FROM {directory} WHERE entity_type IN {SCHOOL_TYPES})"
+    # A charter school's row names the charter where others name their district, under one code.
+    named = f"(FROM {directory} WHERE entity_type = 'DISTRICT')"
     return f"""
         WITH ids AS ({keys} FROM {schools} UNION {keys} FROM {results}),
         listed AS ({_preferred(schools, school, ("school_name", "district_name"), programmes)}),
         districts AS (
-            {_preferred(directory, "school_year, district_id", ("district_name",), programmes)}
+            {_preferred(named, "school_year, district_id", ("district_name",), programmes)}
         ),
         tested AS ({_commonest(results, school, "school_name")}),
         tested_districts AS ({_commonest(results, "school_year, district_id", "district_name")})
         SELECT ids.school_year, ids.district_id || '/' || ids.school_id AS school_id,
             coalesce(listed.school_name, tested.school_name, ids.school_id) AS school_name,
             ids.district_id,
-            coalesce(districts.district_name, tested_districts.district_name, ids.district_id)
-                AS district_name,
+            coalesce(
+                districts.district_name, tested_districts.district_name, listed.district_name,
+                ids.district_id
+            ) AS district_name,
             ids.district_id || '/' || ids.school_id IN (SELECT school_key FROM {partners})
                 AS is_partner
         FROM ids

@@ -19,6 +19,7 @@ from transforms.pieces import Piece
 
 SOURCE_ROW, IS_SCORED, SCHOOL_YEAR = "source_row", "is_scored", "school_year"
 LOST_ZERO_REPAIRED = "LOST_ZERO_REPAIRED"
+RESULTS = ("scale_score", "performance_level")
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,9 @@ class Encoded:
 def typed_schema(table: str, catalogue: Catalogue) -> pa.Schema:
     """Return the columns of an encoded table: its fields in order, is_scored, source_row.
 
-    is_scored (student_result only) is true where the student was tested and has a scale score or a
-    performance level: such rows alone enter rates and means.
+    is_scored (student_result only) is true where the student was tested and the row has whatever of
+    scale score and performance level the source carries: such rows alone enter rates and means, so
+    that both are of the same students.
     """
     fields = [
         (name, arrow_type(one, catalogue)) for name, one in catalogue.tables[table].fields.items()
@@ -100,6 +102,7 @@ class Encoder:
             {one.plain_column for one in self._fillers.values() if one.plain_column}
         )
         self.schema = typed_schema(source.table, catalogue)
+        self._results = _carried_results(setting)
         self.school_years: set[int] = set()
 
     @property
@@ -114,16 +117,21 @@ class Encoder:
         found = {name: filler.fill(rows) for name, filler in self._fillers.items()}
         columns = [one.array for one in found.values()]
         if IS_SCORED in self.schema.names:
-            columns.append(_is_scored(dict(zip(found, columns, strict=True))))
+            columns.append(_is_scored(dict(zip(found, columns, strict=True)), self._results))
         table = pa.table([*columns, kept.source_row], schema=self.schema)
         self._note_years(table)
         numbers = kept.source_row.to_numpy()
         return Encoded(
             table=table,
-            faults=all_faults([piece.faults, *_tables(
-                numbers, ((name, one.faults) for name, one in found.items()))]),
-            flags=all_faults(list(_tables(
-                numbers, ((name, one.flags) for name, one in found.items())))),
+            faults=all_faults(
+                [
+                    piece.faults,
+                    *_tables(numbers, ((name, one.faults) for name, one in found.items())),
+                ]
+            ),
+            flags=all_faults(
+                list(_tables(numbers, ((name, one.flags) for name, one in found.items())))
+            ),
             set_aside=all_faults([piece.set_aside, set_aside]),
             rows_in=piece.rows_in,
             rows_made=piece.rows_made,
@@ -169,14 +177,21 @@ class Encoder:
         self.school_years.update(pc.unique(table[SCHOOL_YEAR]).drop_null().to_pylist())
 
 
-def _is_scored(columns: dict[str, pa.Array]) -> pa.Array:
+def _carried_results(setting: Setting) -> list[str]:
+    """Return which of scale score and performance level the file's layout carries."""
+    absent = setting.match.layout.absent
+    return [name for name in RESULTS if name in setting.source.fields and name not in absent]
+
+
+def _is_scored(columns: dict[str, pa.Array], results: Sequence[str]) -> pa.Array:
     participation = columns["participation"]
     tested = participation.dictionary.index("TESTED").as_py()
     took_part = pc.fill_null(pc.equal(participation.indices, tested), False)
-    has_result = pc.or_(
-        pc.is_valid(columns["scale_score"]), pc.is_valid(columns["performance_level"])
-    )
-    return pc.and_(took_part, has_result)
+    if not results:
+        return pa.repeat(pa.scalar(False), len(took_part))
+    for name in results:
+        took_part = pc.and_(took_part, pc.is_valid(columns[name]))
+    return took_part
 
 
 def _tables(

@@ -118,7 +118,10 @@ def arrow_type(field: TableField, catalogue: Catalogue) -> pa.DataType:
         index = pa.int8() if len(codes) <= SMALL_LIST else pa.int16()
         return pa.dictionary(index, pa.string())
     plain: Mapping[str, pa.DataType] = {
-        "integer": pa.int32(), "decimal": pa.float64(), "date": pa.date32(), "boolean": pa.bool_(),
+        "integer": pa.int32(),
+        "decimal": pa.float64(),
+        "date": pa.date32(),
+        "boolean": pa.bool_(),
         "text": pa.string() if field.personal else pa.dictionary(pa.int32(), pa.string()),
     }
     return plain[field.kind]
@@ -152,7 +155,8 @@ class FieldFiller:
         self._bound = setting.match.bindings.get(name, [])
         self._codes = (
             allowed_codes(setting.catalogue, field.vocabulary)
-            if field.kind == "code" and field.vocabulary else []
+            if field.kind == "code" and field.vocabulary
+            else []
         )
         self._decoder = Decoder(spec or FieldSource(value=""), self._rules())
         self._required = field.required or (spec is not None and spec.required)

@@ -122,9 +122,10 @@ def _bindings(
         if spec.coalesce is not None:
             yield name, [column for column in spec.coalesce if column in header]
         elif spec.spellings:
-            yield name, [
-                next(column for column in names if column in header) for names in spec.spellings
-            ]
+            yield (
+                name,
+                [next(column for column in names if column in header) for names in spec.spellings],
+            )
 
 
 def _refuse_doubled(match: LayoutMatch, source: Source) -> None:

@@ -31,30 +31,54 @@ _FORMAT = FileFormat(delimiters=[","], encodings=["utf-8"])
 # What is taken of each table; demographics may be left out of a zip, the others may not.
 _TAKEN: Mapping[str, tuple[str, ...]] = {
     "users": (
-        "sourcedId", "status", "identifier", "role", "givenName", "familyName", "grades",
+        "sourcedId",
+        "status",
+        "identifier",
+        "role",
+        "givenName",
+        "familyName",
+        "grades",
         "orgSourcedIds",
     ),
     "orgs": ("sourcedId", "status", "identifier", "name", "type", "parentSourcedId"),
     "enrollments": (
-        "userSourcedId", "schoolSourcedId", "status", "beginDate", "endDate",
+        "userSourcedId",
+        "schoolSourcedId",
+        "status",
+        "beginDate",
+        "endDate",
     ),
     "demographics": (
-        "sourcedId", "status", "birthDate", "sex", "americanIndianOrAlaskaNative", "asian",
-        "blackOrAfricanAmerican", "nativeHawaiianOrOtherPacificIslander", "white",
-        "demographicRaceTwoOrMoreRaces", "hispanicOrLatinoEthnicity",
+        "sourcedId",
+        "status",
+        "birthDate",
+        "sex",
+        "americanIndianOrAlaskaNative",
+        "asian",
+        "blackOrAfricanAmerican",
+        "nativeHawaiianOrOtherPacificIslander",
+        "white",
+        "demographicRaceTwoOrMoreRaces",
+        "hispanicOrLatinoEthnicity",
     ),
 }
 _OPTIONAL = "demographics"
 # Spellings that other exporters use, in lower case.
 _ALSO_SPELLED = {
     ("demographics", "usersourcedid"): "sourcedId",
-    ("demographics", "naitivehawaiianorotherpacificislander"):
-        "nativeHawaiianOrOtherPacificIslander",
+    (
+        "demographics",
+        "naitivehawaiianorotherpacificislander",
+    ): "nativeHawaiianOrOtherPacificIslander",
 }
 _JOINED = (
     *(f"users.{name}" for name in _TAKEN["users"][:7]),
-    "orgs.sourcedId", "orgs.identifier", "orgs.name",
-    "district.sourcedId", "district.identifier", "district.name",
+    "orgs.sourcedId",
+    "orgs.identifier",
+    "orgs.name",
+    "district.sourcedId",
+    "district.identifier",
+    "district.name",
     *(f"enrollments.{name}" for name in _TAKEN["enrollments"][2:]),
     *(f"demographics.{name}" for name in _TAKEN["demographics"][2:]),
 )
@@ -233,8 +257,9 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int = -1) -
     except EOFError:
         raise truncated(f"{info.filename} ends early") from None
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
-        raise unreadable(info.filename, f"a member that does not unpack ({error})",
-                         "a whole, unencrypted zip") from None
+        raise unreadable(
+            info.filename, f"a member that does not unpack ({error})", "a whole, unencrypted zip"
+        ) from None
 
 
 def _named(
@@ -274,15 +299,27 @@ def _schools(orgs: pa.Table) -> pa.Table:
     rows = []
     for org in by_id.values():
         district = _district(org, by_id)
-        rows.append({
-            **{f"orgs.{name}": org[name] for name in ("sourcedId", "identifier", "name", "type")},
-            **{
-                f"district.{name}": district.get(name, "")
-                for name in ("sourcedId", "identifier", "name")
-            },
-        })
-    names = ["orgs.sourcedId", "orgs.identifier", "orgs.name", "orgs.type",
-             "district.sourcedId", "district.identifier", "district.name"]
+        rows.append(
+            {
+                **{
+                    f"orgs.{name}": org[name]
+                    for name in ("sourcedId", "identifier", "name", "type")
+                },
+                **{
+                    f"district.{name}": district.get(name, "")
+                    for name in ("sourcedId", "identifier", "name")
+                },
+            }
+        )
+    names = [
+        "orgs.sourcedId",
+        "orgs.identifier",
+        "orgs.name",
+        "orgs.type",
+        "district.sourcedId",
+        "district.identifier",
+        "district.name",
+    ]
     return pa.Table.from_pylist(rows, pa.schema([(name, pa.string()) for name in names]))
 
 

@@ -88,8 +88,10 @@ def with_unparsed(parsed: pa.Table, broken: dict[int, str]) -> pa.Table:
     """Return the parsed rows followed by the lines that do not parse, in column `unparsed`."""
     parsed = parsed.append_column(UNPARSED, pa.nulls(parsed.num_rows, pa.string()))
     rows = sorted(broken)
-    lines = pa.table({
-        "source_row": pa.array(rows, pa.int32()),
-        UNPARSED: pa.array([broken[row] for row in rows], pa.string()),
-    })
+    lines = pa.table(
+        {
+            "source_row": pa.array(rows, pa.int32()),
+            UNPARSED: pa.array([broken[row] for row in rows], pa.string()),
+        }
+    )
     return pa.concat_tables([parsed, lines], promote_options="default")

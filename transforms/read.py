@@ -27,14 +27,23 @@ def examine(stream: BinaryIO, file_format: FileFormat) -> Probe:
         return examine_delimited(stream, file_format)
     columns = oneroster_columns(stream)
     return Probe(
-        encoding="utf-8", bom=False, delimiter=",", quoted=True, newline="", columns=columns,
-        compression="zip", kind="oneroster",
+        encoding="utf-8",
+        bom=False,
+        delimiter=",",
+        quoted=True,
+        newline="",
+        columns=columns,
+        compression="zip",
+        kind="oneroster",
     )
 
 
 def read_pieces(
-    stream: BinaryIO, found: Probe, columns: Sequence[str] | None = None,
-    plain: Collection[str] = (), block_bytes: int = BLOCK_BYTES,
+    stream: BinaryIO,
+    found: Probe,
+    columns: Sequence[str] | None = None,
+    plain: Collection[str] = (),
+    block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Piece]:
     """Yield the records of a file in bounded pieces, the named columns of them (all by default).
 
@@ -77,6 +86,11 @@ def _only(piece: Piece, columns: Sequence[str] | None) -> Piece:
     if columns is None:
         return piece
     return Piece(
-        piece.table.select(list(columns)), piece.source_row, piece.faults, piece.set_aside,
-        piece.wrong_width, piece.blank_rows, piece.rows_made,
+        piece.table.select(list(columns)),
+        piece.source_row,
+        piece.faults,
+        piece.set_aside,
+        piece.wrong_width,
+        piece.blank_rows,
+        piece.rows_made,
     )

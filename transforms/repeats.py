@@ -54,7 +54,8 @@ def _resolve_sql(relation: str, source: Source, content: list[str]) -> str:
     rule = source.repeat
     order = [*(f'"{name}" DESC NULLS LAST' for name in rule.order)] if rule else []
     left = (
-        f"CASE WHEN place > 1 THEN '{rule.code}' END" if rule
+        f"CASE WHEN place > 1 THEN '{rule.code}' END"
+        if rule
         else "CASE WHEN alike > 1 THEN 'DUPLICATE_CONFLICT' END"
     )
     # A record may make several rows (OneRoster), so rows are told apart by place, not source_row.

@@ -10,12 +10,29 @@ import pyarrow as pa
 
 # Written forms of one word; the first part of a name that two writers spell differently.
 _SHORT = {
-    "elem": "elementary", "el": "elementary", "es": "elementary school",
-    "sch": "school", "schl": "school", "schs": "schools",
-    "hs": "high school", "ms": "middle school", "mid": "middle", "jhs": "junior high school",
-    "jr": "junior", "sr": "senior", "int": "intermediate", "interm": "intermediate",
-    "acad": "academy", "ctr": "center", "centre": "center", "cmty": "community",
-    "st": "saint", "mt": "mount", "ft": "fort", "prep": "preparatory", "pri": "primary",
+    "elem": "elementary",
+    "el": "elementary",
+    "es": "elementary school",
+    "sch": "school",
+    "schl": "school",
+    "schs": "schools",
+    "hs": "high school",
+    "ms": "middle school",
+    "mid": "middle",
+    "jhs": "junior high school",
+    "jr": "junior",
+    "sr": "senior",
+    "int": "intermediate",
+    "interm": "intermediate",
+    "acad": "academy",
+    "ctr": "center",
+    "centre": "center",
+    "cmty": "community",
+    "st": "saint",
+    "mt": "mount",
+    "ft": "fort",
+    "prep": "preparatory",
+    "pri": "primary",
 }
 _WORD_OF_ALL = re.compile(r"\bschools?\b")
 
@@ -64,10 +81,12 @@ class SchoolNames:
                 null, the nearest year's (the later of two).
         """
         rows = [
-            row for row in directory.select(
+            row
+            for row in directory.select(
                 ["district_id", "school_id", "school_name", "school_year"]
             ).to_pylist()
-            if row["district_id"] == district_id and row["school_name"]
+            if row["district_id"] == district_id
+            and row["school_name"]
             and row["school_id"].strip("0")
         ]
         years = {row["school_year"] for row in rows}
@@ -79,7 +98,8 @@ class SchoolNames:
     def find(self, name: str) -> str | None:
         """Return the id of the one school of that name, null where none or several have it."""
         for found in (
-            self._whole.get(plain_name(name)), self._short.get(_without_school(name)),
+            self._whole.get(plain_name(name)),
+            self._short.get(_without_school(name)),
         ):
             if found:
                 return next(iter(found)) if len(found) == 1 else None

@@ -189,9 +189,7 @@ def _split_members(grid: Grid, splits: pd.DataFrame) -> tuple[Ints, Ints, Ints]:
     """
     ends = {
         end: grid.organisations.get_indexer(
-            pd.MultiIndex.from_arrays(
-                [_text(splits[f"{end}_level"]), _text(splits[f"{end}_id"])]
-            )
+            pd.MultiIndex.from_arrays([_text(splits[f"{end}_level"]), _text(splits[f"{end}_id"])])
         )
         for end in ("parent", "child")
     }

@@ -37,7 +37,9 @@ def survey_schools(
     of_name = match.bindings.get(SCHOOL_NAME, [])
     values = _distinct(stream, probe, [*of_year, *of_name])
     years = {
-        year for column in of_year for raw in values[column]
+        year
+        for column in of_year
+        for raw in values[column]
         if (year := _year(raw, source, catalogue)) is not None
     }
     names = {raw.strip() for column in of_name for raw in values[column]}
@@ -62,8 +64,13 @@ def _year(raw: str, source: Source, catalogue: Catalogue) -> int | None:
     spec = source.fields[SCHOOL_YEAR]
     typed = catalogue.tables[source.table].fields[SCHOOL_YEAR]
     rules = FieldRules(
-        kind=typed.kind, codes=frozenset(), spellings={}, missing=frozenset(source.missing),
-        windows=source.windows, minimum=typed.minimum, maximum=typed.maximum,
+        kind=typed.kind,
+        codes=frozenset(),
+        spellings={},
+        missing=frozenset(source.missing),
+        windows=source.windows,
+        minimum=typed.minimum,
+        maximum=typed.maximum,
         strip=source.format.strip,
     )
     value = Decoder(spec, rules)(raw).value

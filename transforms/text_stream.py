@@ -23,9 +23,7 @@ class _Utf8Stream(io.RawIOBase):
 
     def __init__(self, inner: BinaryIO, encoding: str, end: bytes) -> None:
         self._inner = inner
-        self._decoder = (
-            None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)()
-        )
+        self._decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)()
         self._end = end
         self._ahead = b""
         self._ended = False

@@ -82,7 +82,6 @@ class Rule:
             not judged again.
         needs: the fields of which at least one row must hold a value for the rule to be asked.
         broken: returns per row whether the rule is broken.
-        optional: asked only where a source names the code under `flags`.
     """
 
     code: str
@@ -91,9 +90,7 @@ class Rule:
     reads: tuple[str, ...]
     needs: tuple[str, ...]
     broken: Callable[[Rows], np.ndarray]
-    optional: bool = False
 
     def applies(self, rows: Rows) -> bool:
         """Return whether the columns that are there can show the rule broken."""
-        named = not self.optional or self.code in rows.source.flags
-        return named and all(rows.holds(field) for field in self.needs)
+        return all(rows.holds(field) for field in self.needs)

@@ -79,15 +79,25 @@ def score_with_condition(rows: Rows) -> np.ndarray:
 
 
 def score_without_level(rows: Rows) -> np.ndarray:
-    """Return where a scored row carries no level though its assessment has levels.
+    """Return where a tested row carries a score and no level, though its source carries levels.
 
-    Source: this project's own: such a student counts as tested but in no level.
+    Source: this project's own: such a row is kept and enters no denominator, since a cell's rate
+    and mean are of the same students.
     """
-    return (
-        rows.has("scale_score")
-        & ~rows.has("performance_level")
-        & rows.is_code("participation", "TESTED")
-    )
+    return _one_without_other(rows, "scale_score", "performance_level")
+
+
+def level_without_score(rows: Rows) -> np.ndarray:
+    """Return where a tested row carries a level and no score, though its source carries scores.
+
+    Source: as `score_without_level`.
+    """
+    return _one_without_other(rows, "performance_level", "scale_score")
+
+
+def _one_without_other(rows: Rows, there: str, lacking: str) -> np.ndarray:
+    tested = rows.is_code("participation", "TESTED")
+    return rows.has(there) & ~rows.has(lacking) & tested
 
 
 _PLACE = ("assessment", "subject", "grade", "school_year")
@@ -109,6 +119,8 @@ SCORE_RULES = (
          needs=("participation", "scale_score"), broken=score_with_condition),
     Rule("SCORE_WITHOUT_LEVEL", "flag", "performance_level",
          ("participation", "scale_score", "performance_level"),
-         needs=("participation", "scale_score", "performance_level"),
-         broken=score_without_level, optional=True),
+         needs=("participation", "scale_score", "performance_level"), broken=score_without_level),
+    Rule("LEVEL_WITHOUT_SCORE", "flag", "scale_score",
+         ("participation", "scale_score", "performance_level"),
+         needs=("participation", "scale_score", "performance_level"), broken=level_without_score),
 )  # fmt: skip

@@ -64,7 +64,12 @@ def check_batch(
 def recorded(found: Found) -> Check:
     """Return a suite's check as the ledger keeps it."""
     return Check(
-        found.suite, found.name, found.code, found.severity, found.success, found.observed,
+        found.suite,
+        found.name,
+        found.code,
+        found.severity,
+        found.success,
+        found.observed,
         found.expected,
     )
 
@@ -127,9 +132,7 @@ def _as_checks(values: dict[str, float]) -> list[Check]:
     ]
 
 
-def _directory(
-    context: Context, source: Source, con: duckdb.DuckDBPyConnection
-) -> str | None:
+def _directory(context: Context, source: Source, con: duckdb.DuckDBPyConnection) -> str | None:
     scan = context.lake.scan_sql(DIRECTORY_TABLE) if source.table != DIRECTORY_TABLE else None
     if scan is None:
         return None

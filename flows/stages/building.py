@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,9 @@ import duckdb
 from configs.errors import PublicationHeld
 from flows.context import Context
 from flows.outcome import BuildOutcome
+from flows.slices import slice_parts
 from flows.stages.marts import KEYS, MartFiles, connect, write_marts
 from flows.stages.planning import BuildPlan, plan_build
-from flows.slices import slice_parts
 from warehouse.ledger import MartRecord
 from warehouse.locks import lock
 from warehouse.publish import Mart, MartArea
@@ -54,20 +53,30 @@ def build_marts(context: Context, *, everything: bool = False) -> BuildOutcome:
             marts = _build(context, build)
         except PublicationHeld as held:
             context.ledger.record_publication(
-                plan.fingerprints, [], publication_id=build.publication_id, state="held",
+                plan.fingerprints,
+                [],
+                publication_id=build.publication_id,
+                state="held",
                 fault=held,
             )
             return BuildOutcome(build.publication_id, "held", code=held.code, message=str(held))
         finally:
-            shutil.rmtree(context.workspace.work / "publish", ignore_errors=True)
+            context.publisher.discard_staged()
     seconds = time.perf_counter() - started
     log.info(
         "publication=%s slices_built=%d slices_kept=%d seconds=%.2f",
-        build.publication_id, len(plan.changed), len(plan.kept), seconds,
+        build.publication_id,
+        len(plan.changed),
+        len(plan.kept),
+        seconds,
     )
     rows = {mart.name: mart.rows for mart in marts}
     return BuildOutcome(
-        build.publication_id, "published", len(plan.changed), len(plan.kept), rows,
+        build.publication_id,
+        "published",
+        len(plan.changed),
+        len(plan.kept),
+        rows,
         seconds=seconds,
     )
 
@@ -115,9 +124,9 @@ def _check(
         if name in suite.expectations
     }
     absent = set(suite.expectations) - set(frames) - {"violations"}
-    asked = suite.model_copy(update={
-        "expectations": {n: e for n, e in suite.expectations.items() if n not in absent}
-    })
+    asked = suite.model_copy(
+        update={"expectations": {n: e for n, e in suite.expectations.items() if n not in absent}}
+    )
     result = run_marts_suite(
         asked, frames, violations, context.workspace.docs, build.publication_id
     )
@@ -129,13 +138,11 @@ def _check(
             where=f"publication {build.publication_id}",
             found="; ".join(f"{check.meaning} Found {check.observed}" for check in failed[:5]),
             expected="marts that pass their own suite",
-            remedy="the last publication stays; keep the log and report this, it is a fault of roci",
+            remedy="the last publication stays; keep the log and report this fault of roci",
         )
 
 
-def _marts(
-    context: Context, build: Build, files: MartFiles, area: MartArea
-) -> dict[str, Mart]:
+def _marts(context: Context, build: Build, files: MartFiles, area: MartArea) -> dict[str, Mart]:
     """Return what the publisher needs of each mart of an area."""
     config = context.catalogue.marts
     crossed = (*config.crossed, *config.one_way)

@@ -47,9 +47,7 @@ class Extract:
         return raw_rows(self.stream, self.probe, source_rows)
 
 
-def open_extract(
-    context: Context, source: Source, incoming: Incoming, stream: BinaryIO
-) -> Extract:
+def open_extract(context: Context, source: Source, incoming: Incoming, stream: BinaryIO) -> Extract:
     """Find out how a file is to be read; nothing of it is kept yet.
 
     Raises:
@@ -67,9 +65,7 @@ def open_extract(
     return Extract(stream, probe, match, encoder_of_file(stream, probe, setting))
 
 
-def _schools(
-    context: Context, incoming: Incoming, named: Named, district_id: str
-) -> SchoolNames:
+def _schools(context: Context, incoming: Incoming, named: Named, district_id: str) -> SchoolNames:
     """Return the district's schools by name, all that the file names among them.
 
     Raises:

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from configs.errors import FileRefused, RociError, UsageError
+from configs.errors import FileRefused, InfrastructureError, RociError, UsageError
 from configs.models import Source
 from flows.context import Context
 from flows.load_key import load_key
 from flows.outcome import LoadOutcome
 from transforms.claiming import header_fits
 from warehouse.landing import LandedFile
+from warehouse.locks import lock
 
 log = logging.getLogger("roci.intake")
 
@@ -159,6 +160,7 @@ def phases(context: Context, incoming: Sequence[Incoming]) -> list[list[Incoming
 
     Directories come before rosters and rosters before results, which refer to them.
     """
+
     def table(item: Incoming) -> str:
         return context.catalogue.source(item.source).table
 
@@ -186,6 +188,41 @@ def ingest_files(
             remedy="check the path",
         )
     return [keep(context, source, path, path.name, district_id) for path in paths]
+
+
+def take_up_interrupted(context: Context) -> list[Incoming]:
+    """Close loads that a crash cut off, and return their files to be loaded again.
+
+    Whether such a load had reached the lake is irrelevant: doing it again replaces its partitions
+    by the same rows. A load that another process is at work on is left alone.
+    """
+    found = []
+    for load in context.ledger.interrupted_loads():
+        try:
+            with lock(context.workspace, load_lock(load.load_key)):
+                context.ledger.finish(load.load_id, "failed", fault=_interrupted(load.load_id))
+        except InfrastructureError as error:
+            if error.code != "LOCKED":
+                raise
+            continue
+        if load.source in context.catalogue.sources and load.sha256:
+            found.append(Incoming(load.source, load.file_name or "", load.sha256, load.district_id))
+    return found
+
+
+def load_lock(key: str) -> str:
+    """Return the name of the lock that a load of that key holds while it is under way."""
+    return f"load-{key[:16]}"
+
+
+def _interrupted(load_id: str) -> InfrastructureError:
+    return InfrastructureError(
+        "INTERRUPTED",
+        where=load_id,
+        found="a load that began and never ended",
+        expected="a load that runs to its end",
+        remedy="nothing: this run does it again",
+    )
 
 
 def leave_landing(context: Context, incoming: Incoming, error: RociError | None) -> None:

@@ -21,14 +21,13 @@ from flows.load_key import load_inputs, load_key
 from flows.outcome import LoadOutcome
 from flows.stages.batch import check_batch
 from flows.stages.extract import Extract, open_extract
-from flows.stages.intake import Incoming, leave_landing
+from flows.stages.intake import Incoming, leave_landing, load_lock
 from flows.stages.rows import RowTally, StagedRows, flag_texts, stage_rows
 from flows.stages.slicing import slices_of
 from transforms.faults import all_faults
 from transforms.repeats import resolve
 from validation.cross_rows import check_cross_rows
 from warehouse.ledger import Counts, LoadedPartitions, Step
-from warehouse.lake import scan_sql
 from warehouse.ledger_records import Load
 from warehouse.locks import lock
 from warehouse.staging import StagedFiles, amend
@@ -82,7 +81,7 @@ def load_incoming(
     """
     inputs = load_inputs(context.catalogue, incoming.source, incoming.sha256, incoming.district_id)
     key = load_key(inputs)
-    with lock(context.workspace, f"load-{key[:16]}", LAKE_WAIT_SECONDS):
+    with lock(context.workspace, load_lock(key), LAKE_WAIT_SECONDS, what=incoming.source):
         known = context.ledger.find_by_key(key)
         if known is not None and known.state == "loaded":
             leave_landing(context, incoming, None)
@@ -97,8 +96,15 @@ def load_incoming(
     log.info(
         "load=%s source=%s state=%s code=%s received=%d loaded=%d quarantined=%d set_aside=%d "
         "seconds=%.2f",
-        load_id, outcome.source, outcome.state, outcome.code, outcome.received, outcome.loaded,
-        outcome.quarantined, outcome.set_aside, outcome.seconds,
+        load_id,
+        outcome.source,
+        outcome.state,
+        outcome.code,
+        outcome.received,
+        outcome.loaded,
+        outcome.quarantined,
+        outcome.set_aside,
+        outcome.seconds,
     )
     return outcome
 
@@ -238,7 +244,9 @@ def view(con: duckdb.DuckDBPyConnection, name: str, files: StagedFiles) -> None:
     """Make a view over staged files, with column `partition`."""
     selects = [
         f"SELECT *, {_quoted(partition)} AS partition FROM read_parquet("
-        + "[" + ", ".join(_quoted(str(path)) for path in paths) + "], hive_partitioning = false)"
+        + "["
+        + ", ".join(_quoted(str(path)) for path in paths)
+        + "], hive_partitioning = false)"
         for partition, paths in files.items()
     ]
     con.execute(f"CREATE OR REPLACE VIEW {name} AS " + " UNION ALL BY NAME ".join(selects))
@@ -339,9 +347,7 @@ def one_per_code(con: duckdb.DuckDBPyConnection, faults: pa.Table) -> pa.Table:
     ).to_arrow_table()
 
 
-def _quarantine(
-    context: Context, work: Work, extract: Extract, rejects: list[pa.Table]
-) -> None:
+def _quarantine(context: Context, work: Work, extract: Extract, rejects: list[pa.Table]) -> None:
     """Keep the rejected rows as they stand in the file, with their codes and fields."""
     if not any(table.num_rows for table in rejects):
         return
@@ -358,11 +364,15 @@ def _reasons(faults: pa.Table) -> pa.Table:
         of_row["codes"].add(fault["code"])
         of_row["fields"].update([fault["field"]] if fault["field"] else [])
     rows = sorted(codes)
-    return pa.table({
-        "source_row": pa.array(rows, pa.int32()),
-        "codes": pa.array([",".join(sorted(codes[row]["codes"])) for row in rows], pa.string()),
-        "fields": pa.array([",".join(sorted(codes[row]["fields"])) for row in rows], pa.string()),
-    })
+    return pa.table(
+        {
+            "source_row": pa.array(rows, pa.int32()),
+            "codes": pa.array([",".join(sorted(codes[row]["codes"])) for row in rows], pa.string()),
+            "fields": pa.array(
+                [",".join(sorted(codes[row]["fields"])) for row in rows], pa.string()
+            ),
+        }
+    )
 
 
 def _refuse_too_many_rejects(work: Work, tally: RowTally) -> None:
@@ -405,12 +415,16 @@ def _folder(context: Context, load_id: str) -> Iterator[Path]:
 
 def _record_interruption(context: Context, load_id: str, broken: BaseException) -> None:
     """Say in the ledger that the load was cut off, if the ledger can still be reached."""
-    fault = broken if isinstance(broken, RociError) else RociError(
-        "INTERRUPTED",
-        where=load_id,
-        found=f"cut off by {type(broken).__name__}",
-        expected="a load that runs to its end",
-        remedy="type the same command again; what was not whole is not shown",
+    fault = (
+        broken
+        if isinstance(broken, RociError)
+        else RociError(
+            "INTERRUPTED",
+            where=load_id,
+            found=f"cut off by {type(broken).__name__}",
+            expected="a load that runs to its end",
+            remedy="type the same command again; what was not whole is not shown",
+        )
     )
     try:
         context.ledger.finish(load_id, "failed", fault=fault)

@@ -1,4 +1,4 @@
-"""Every mart as a Parquet file aside: changed slices from the lake, the others as published last."""
+"""Every mart as a Parquet file aside: changed slices from the lake, the others as published."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ def connect(context: Context) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def write_marts(
-    context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection
-) -> MartFiles:
+def write_marts(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> MartFiles:
     """Write every mart that is to be published, suppressed where it is public."""
     _relate(context, plan, con)
     writer = _Writer(context, plan, con)
@@ -91,12 +89,14 @@ def write_marts(
         exact = mart_sql.exact_achievement_sql(cells, config, DECISIONS)
         writer.sliced("mart_achievement_unsuppressed", "restricted", exact)
         writer.sliced(
-            "mart_level_unsuppressed", "restricted",
+            "mart_level_unsuppressed",
+            "restricted",
             mart_sql.exact_level_sql(cells, config, DECISIONS),
         )
         writer.sliced("student_result", "restricted", "SELECT * FROM results_filled")
         writer.sliced(
-            "mart_achievement", "reporting",
+            "mart_achievement",
+            "reporting",
             mart_sql.published_achievement_sql(cells, config, DECISIONS),
         )
         writer.sliced(
@@ -140,9 +140,7 @@ def _relate(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -
     _relate_changed(context, plan, con)
 
 
-def _relate_lake(
-    context: Context, con: duckdb.DuckDBPyConnection, name: str, table: str
-) -> None:
+def _relate_lake(context: Context, con: duckdb.DuckDBPyConnection, name: str, table: str) -> None:
     scan = context.lake.scan_sql(table)
     if scan is None:
         con.register(f"{name}_given", empty_table(context, table))
@@ -163,9 +161,7 @@ def empty_table(context: Context, table: str) -> pa.Table:
     return pa.schema([*plain, *extra]).empty_table()
 
 
-def _relate_changed(
-    context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection
-) -> None:
+def _relate_changed(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> None:
     """Make view `results`: the lake's rows of the changed slices, each with its load."""
     files = [
         file
@@ -197,9 +193,7 @@ def _configured_dimensions(
 class _Writer:
     """Writes marts aside and remembers where."""
 
-    def __init__(
-        self, context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection
-    ) -> None:
+    def __init__(self, context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> None:
         self._context, self._plan, self._con = context, plan, con
         self._files: dict[MartArea, dict[str, Path]] = {"reporting": {}, "restricted": {}}
         self._sliced: set[str] = set()

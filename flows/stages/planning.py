@@ -1,4 +1,4 @@
-"""What has to be built: the slices of the marts whose inputs are not those of the last publication."""
+"""What has to be built: the slices of the marts whose inputs have changed since the last build."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows: a file is read piece by piece, coded, held against the row rules, and staged by partition."""
+"""Rows: a file is read piece by piece, coded, held against the row rules, staged by partition."""
 
 from __future__ import annotations
 
@@ -146,10 +146,12 @@ def flag_texts(flags: pa.Table) -> pa.Table:
     for row, code in pairs:
         codes.setdefault(row, set()).add(code)
     rows = sorted(codes)
-    return pa.table({
-        "source_row": pa.array(rows, pa.int32()),
-        "flags": pa.array([",".join(sorted(codes[row])) for row in rows], pa.string()),
-    })
+    return pa.table(
+        {
+            "source_row": pa.array(rows, pa.int32()),
+            "flags": pa.array([",".join(sorted(codes[row])) for row in rows], pa.string()),
+        }
+    )
 
 
 def _in_order(

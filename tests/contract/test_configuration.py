@@ -36,10 +36,18 @@ CODES = {
 COLUMNS = {
     "state_long": {"long": 23},
     "ca_caaspp_student": {
-        "2021_22": 365, "2022_23": 363, "2022_23_record_identifier": 364, "2023_24": 375},
+        "2021_22": 365,
+        "2022_23": 363,
+        "2022_23_record_identifier": 364,
+        "2023_24": 375,
+    },
     "iready_diagnostic": {"ela_2021": 42, "math_2021": 35, "ela_2025": 65, "math_2025": 58},
     "ca_school_directory": {
-        "star_2013": 10, "caaspp_2015": 10, "caaspp_2021": 10, "caaspp_2024": 10},
+        "star_2013": 10,
+        "caaspp_2015": 10,
+        "caaspp_2021": 10,
+        "caaspp_2024": 10,
+    },
     "oneroster": {"oneroster_1_1": 25},
     "results_csv": {"plain": 12},
 }
@@ -69,8 +77,7 @@ def test_no_spelling_is_a_code_itself(name):
     assert not set(vocabulary.spellings) & set(vocabulary.codes)
 
 
-@pytest.mark.parametrize("spelling, code", [
-    ("K", "KG"), ("KN", "KG"), ("3", "03"), ("9", "09")])
+@pytest.mark.parametrize("spelling, code", [("K", "KG"), ("KN", "KG"), ("3", "03"), ("9", "09")])
 def test_a_grade_is_known_by_its_spellings(spelling, code):
     assert CATALOGUE.vocabularies["grade"].spellings[spelling] == code
 
@@ -78,8 +85,11 @@ def test_a_grade_is_known_by_its_spellings(spelling, code):
 def test_no_external_id_stands_for_two_groups_except_where_the_system_is_coarser():
     for vocabulary in CATALOGUE.vocabularies.values():
         for system in ("caaspp", "caaspp_reporting", "dashboard", "edfacts_major"):
-            ids = [code.external[system] for code in vocabulary.codes.values()
-                   if system in code.external]
+            ids = [
+                code.external[system]
+                for code in vocabulary.codes.values()
+                if system in code.external
+            ]
             assert len(set(ids)) == len(ids), (vocabulary.name, system)
 
 
@@ -108,7 +118,12 @@ def test_no_two_eras_of_one_test_overlap(name):
 
 def test_what_is_proficient_is_as_published():
     assert {name: one.proficient_from for name, one in CATALOGUE.assessments.items()} == {
-        "caaspp_caa": 3, "caaspp_sb": 3, "cast": 3, "csa": 3, "iready": 4, "results_csv": 3,
+        "caaspp_caa": 3,
+        "caaspp_sb": 3,
+        "cast": 3,
+        "csa": 3,
+        "iready": 4,
+        "results_csv": 3,
         "state_long": 3,
     }
 
@@ -170,8 +185,12 @@ def test_a_header_decides_which_layout_it_is(source, layout):
 @pytest.mark.parametrize("source, layout", LAYOUTS)
 def test_a_header_is_of_one_source_only(source, layout):
     header = set(layout_of(source, layout).columns)
-    claiming = {name for name in SOURCES for other in CATALOGUE.sources[name].layouts
-                if fits(CATALOGUE.sources[name], other, header)}
+    claiming = {
+        name
+        for name in SOURCES
+        for other in CATALOGUE.sources[name].layouts
+        if fits(CATALOGUE.sources[name], other, header)
+    }
     assert claiming == {source}
 
 
@@ -179,32 +198,48 @@ def test_a_header_is_of_one_source_only(source, layout):
 def test_a_renamed_column_never_passes_for_another_layout(source, layout):
     """Losing a column that a field reads leaves no layout, rather than a poorer one."""
     mine = layout_of(source, layout)
-    needed = {tuple(names) for _, names in needed_columns(CATALOGUE.sources[source], mine)
-              if len(set(names) & set(mine.columns)) == 1}
+    needed = {
+        tuple(names)
+        for _, names in needed_columns(CATALOGUE.sources[source], mine)
+        if len(set(names) & set(mine.columns)) == 1
+    }
     for names in needed:
         header = set(mine.columns) - set(names)
-        assert not any(fits(CATALOGUE.sources[source], other, header)
-                       for other in CATALOGUE.sources[source].layouts), names
+        assert not any(
+            fits(CATALOGUE.sources[source], other, header)
+            for other in CATALOGUE.sources[source].layouts
+        ), names
 
 
 def test_every_header_file_is_used():
-    used = {layout["header"]
-            for path in (SHIPPED / "sources").glob("*.yml")
-            for layout in yaml.safe_load(path.read_text(encoding="utf-8"))["layouts"]
-            if isinstance(layout["header"], str)}
+    used = {
+        layout["header"]
+        for path in (SHIPPED / "sources").glob("*.yml")
+        for layout in yaml.safe_load(path.read_text(encoding="utf-8"))["layouts"]
+        if isinstance(layout["header"], str)
+    }
     assert used == {path.name for path in (SHIPPED / "sources" / "headers").iterdir()}
 
 
 def test_the_windows_of_a_year_leave_no_day_out_and_none_twice():
-    days = [f"{month:02d}-{day:02d}" for month in range(1, 13) for day in range(1, 32)
-            if day <= (29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31)]
+    days = [
+        f"{month:02d}-{day:02d}"
+        for month in range(1, 13)
+        for day in range(1, 32)
+        if day <= (29 if month == 2 else 30 if month in (4, 6, 9, 11) else 31)
+    ]
     for name in SOURCES:
         windows = CATALOGUE.sources[name].windows
         for day in days if windows else []:
-            within = [one for one, window in windows.items()
-                      if (window.from_day <= day <= window.to_day)
-                      or (window.from_day > window.to_day
-                          and (day >= window.from_day or day <= window.to_day))]
+            within = [
+                one
+                for one, window in windows.items()
+                if (window.from_day <= day <= window.to_day)
+                or (
+                    window.from_day > window.to_day
+                    and (day >= window.from_day or day <= window.to_day)
+                )
+            ]
             assert len(within) == 1, (name, day, within)
 
 
@@ -251,8 +286,9 @@ def reference(name: str) -> list[dict[str, str]]:
 @needs_realdata
 def test_the_smarter_balanced_ranges_are_the_published_table():
     published = {
-        (row["subject"].lower(), row["grade"].zfill(2), row["era"] == "2020-21+"):
-        [float(row[k]) for k in ("loss", "level2_min", "level3_min", "level4_min", "hoss")]
+        (row["subject"].lower(), row["grade"].zfill(2), row["era"] == "2020-21+"): [
+            float(row[k]) for k in ("loss", "level2_min", "level3_min", "level4_min", "hoss")
+        ]
         for row in reference("smarter_balanced.csv")
     }
     ours = {
@@ -260,19 +296,24 @@ def test_the_smarter_balanced_ranges_are_the_published_table():
         for one in CATALOGUE.assessments["caaspp_sb"].score_ranges
     }
     assert ours == published
-    assert {(one.from_year, one.to_year) for one in CATALOGUE.assessments["caaspp_sb"].score_ranges
-            } == {(None, 2020), (2021, None)}
+    assert {
+        (one.from_year, one.to_year) for one in CATALOGUE.assessments["caaspp_sb"].score_ranges
+    } == {(None, 2020), (2021, None)}
 
 
 @realdata
 @needs_realdata
 def test_the_science_ranges_are_the_published_table():
-    published = {row["grade"]: [float(row[k]) for k in ("l1_min", "l2_min", "l3_min", "l4_min",
-                                                       "l4_max")]
-                 for row in reference("sb_cutscores.csv") if row["subject"] == "CAST"}
+    published = {
+        row["grade"]: [float(row[k]) for k in ("l1_min", "l2_min", "l3_min", "l4_min", "l4_max")]
+        for row in reference("sb_cutscores.csv")
+        if row["subject"] == "CAST"
+    }
     published |= dict.fromkeys(("10", "11", "12"), published.pop("10-12"))
-    ours = {one.grade: [one.lowest, *one.cuts, one.highest]
-            for one in CATALOGUE.assessments["cast"].score_ranges}
+    ours = {
+        one.grade: [one.lowest, *one.cuts, one.highest]
+        for one in CATALOGUE.assessments["cast"].score_ranges
+    }
     assert ours == {grade.zfill(2): ladder for grade, ladder in published.items()}
 
 
@@ -281,16 +322,24 @@ def test_the_science_ranges_are_the_published_table():
 def test_the_student_group_ids_exist_in_the_published_list():
     groups = {row["id"] for row in reference("caaspp_student_groups.csv")}
     for name in ("ethnicity", "el_status", "gender", "econ_status", "disability_status"):
-        ids = {code.external["caaspp"] for code in CATALOGUE.vocabularies[name].codes.values()
-               if "caaspp" in code.external}
+        ids = {
+            code.external["caaspp"]
+            for code in CATALOGUE.vocabularies[name].codes.values()
+            if "caaspp" in code.external
+        }
         assert ids and ids <= groups
 
 
 @realdata
 @needs_realdata
-@pytest.mark.parametrize("name, header", [
-    ("2021_22", "TOMS_CAASPP_2022_365.txt"), ("2022_23", "TOMS_CAASPP_2023_363.txt"),
-    ("2023_24", "TOMS_CAASPP_2024_375.txt")])
+@pytest.mark.parametrize(
+    "name, header",
+    [
+        ("2021_22", "TOMS_CAASPP_2022_365.txt"),
+        ("2022_23", "TOMS_CAASPP_2023_363.txt"),
+        ("2023_24", "TOMS_CAASPP_2024_375.txt"),
+    ],
+)
 def test_a_caaspp_header_is_the_published_one(name, header):
     path = shared("..", "layouts", "headers", header)
     if not path.is_file():
@@ -309,8 +358,11 @@ def test_results_csv_accepts_the_codes_of_the_hand_written_script():
     script = path.read_text(encoding="utf-8").split("-- @stage rejects")[0]
     lists = dict(re.findall(r"(\w+) IN \(([^)]*)\)", script))
     accepted = {column: set(re.findall(r"'([^']*)'", text)) for column, text in lists.items()}
-    ours = {as_list(spec.column)[0]: set(spec.codes)
-            for spec in CATALOGUE.sources["results_csv"].fields.values() if spec.codes}
+    ours = {
+        as_list(spec.column)[0]: set(spec.codes)
+        for spec in CATALOGUE.sources["results_csv"].fields.values()
+        if spec.codes
+    }
     years = accepted.pop("test_year")
     assert ours == accepted
     pattern = CATALOGUE.sources["results_csv"].fields["school_year"].pattern

@@ -62,7 +62,8 @@ def test_a_source_must_be_named_as_its_file_is(tmp_path):
 
 def test_a_yes_that_yaml_reads_as_true_is_refused_not_guessed(tmp_path):
     write(
-        tmp_path, "sources/ca_caaspp_student.yml",
+        tmp_path,
+        "sources/ca_caaspp_student.yml",
         "fields: {econ_status: {codes: {Yes: SED}}}",
     )
     assert "sources/ca_caaspp_student.yml: fields.econ_status.codes" in faults_of(tmp_path)
@@ -79,9 +80,11 @@ def test_the_sites_layer_changes_one_key_and_keeps_the_others(tmp_path):
 
 
 def test_a_site_may_bring_a_source_and_its_header_file(tmp_path):
-    write(tmp_path, "sources/headers/plain_site.txt", "\n".join(
-        load_catalogue().source("results_csv").layouts[0].columns
-    ))
+    write(
+        tmp_path,
+        "sources/headers/plain_site.txt",
+        "\n".join(load_catalogue().source("results_csv").layouts[0].columns),
+    )
     body = yaml.safe_load((SHIPPED / "sources/results_csv.yml").read_text(encoding="utf-8"))
     body |= {"name": "site_csv", "file_names": ["site*.csv"]}
     body["layouts"][0]["header"] = "plain_site.txt"
@@ -119,7 +122,8 @@ def test_the_hash_of_a_source_follows_its_content_not_the_order_of_its_keys(tmp_
 def test_lists_are_replaced_and_keys_are_merged():
     below = {"grain": ["a", "b"], "fields": {"x": 1, "y": 2}}
     assert merge(below, {"grain": ["c"], "fields": {"y": 3}}) == {
-        "grain": ["c"], "fields": {"x": 1, "y": 3}
+        "grain": ["c"],
+        "fields": {"x": 1, "y": 3},
     }
     assert below["fields"] == {"x": 1, "y": 2}
 

@@ -5,8 +5,10 @@ from configs.models import RaceFlags
 from transforms.demographics import RaceReader, reporting_category
 
 FLAGS = RaceFlags(
-    columns={"HISPANIC": "h", "ASIAN": "a", "WHITE": "w"}, multiple="m",
-    yes=["Yes"], no=["No"],
+    columns={"HISPANIC": "h", "ASIAN": "a", "WHITE": "w"},
+    multiple="m",
+    yes=["Yes"],
+    no=["No"],
 )
 COLUMNS = {"HISPANIC": "h", "ASIAN": "a", "WHITE": "w", "MULTI": "m"}
 
@@ -23,8 +25,14 @@ def read(*rows, flags=FLAGS, missing=("",)):
 
 @pytest.mark.parametrize(
     ("races", "category"),
-    [(["HISPANIC", "WHITE"], "HISPANIC"), (["ASIAN", "WHITE"], "MULTI"), (["ASIAN"], "ASIAN"),
-     (["MULTI"], "MULTI"), ([], None), (["HISPANIC", "MULTI"], "HISPANIC")],
+    [
+        (["HISPANIC", "WHITE"], "HISPANIC"),
+        (["ASIAN", "WHITE"], "MULTI"),
+        (["ASIAN"], "ASIAN"),
+        (["MULTI"], "MULTI"),
+        ([], None),
+        (["HISPANIC", "MULTI"], "HISPANIC"),
+    ],
 )
 def test_hispanic_of_any_race_wins_and_two_races_are_multi(races, category):
     assert reporting_category(races) == category
@@ -51,9 +59,9 @@ def test_the_flag_of_two_or_more_races_is_kept_and_makes_multi():
 
 
 def test_where_a_source_says_that_blank_is_no_it_is():
-    found, _ = read(("Yes", "", "", ""), ("", "", "", ""), flags=FLAGS.model_copy(
-        update={"no": ["", "No"]}
-    ))
+    found, _ = read(
+        ("Yes", "", "", ""), ("", "", "", ""), flags=FLAGS.model_copy(update={"no": ["", "No"]})
+    )
     assert found == [("HISPANIC", "HISPANIC"), ("", None)]
 
 

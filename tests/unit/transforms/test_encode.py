@@ -52,9 +52,17 @@ def a_catalogue():
 def a_source(header=None, fields=None, **more):
     layout = Layout(name="only", citation="-", header=header or HEADER, **more.pop("layout", {}))
     return Source(
-        name="example", title="-", publisher="-", citation="-", table="student_result",
-        file_names=["*"], layouts=[layout], fields=fields or PLAIN, grain=["student_id"],
-        partition=["school_year"], **more,
+        name="example",
+        title="-",
+        publisher="-",
+        citation="-",
+        table="student_result",
+        file_names=["*"],
+        layouts=[layout],
+        fields=fields or PLAIN,
+        grain=["student_id"],
+        partition=["school_year"],
+        **more,
     )
 
 
@@ -96,10 +104,20 @@ def test_a_row_is_typed_in_the_order_of_the_fields():
     (found,) = encoded.table.to_pylist()
     known = {name: value for name, value in found.items() if value is not None}
     assert known == {
-        "assessment": "example", "subject": "ela", "test_window": "annual", "school_year": 2024,
-        "grade": "03", "student_id": "1000000001", "district_id": "0123456",
-        "school_id": "7654321", "ethnicity": "HISPANIC", "participation": "TESTED",
-        "scale_score": 2400.0, "performance_level": 2, "is_scored": True, "source_row": 2,
+        "assessment": "example",
+        "subject": "ela",
+        "test_window": "annual",
+        "school_year": 2024,
+        "grade": "03",
+        "student_id": "1000000001",
+        "district_id": "0123456",
+        "school_id": "7654321",
+        "ethnicity": "HISPANIC",
+        "participation": "TESTED",
+        "scale_score": 2400.0,
+        "performance_level": 2,
+        "is_scored": True,
+        "source_row": 2,
     }
 
 
@@ -168,9 +186,16 @@ def test_a_lost_leading_zero_is_repaired_flagged_and_counted():
     assert encoded.repairs == {"student_id": 1, "district_id": 1, "school_id": 1}
 
 
-def test_a_row_is_scored_if_tested_with_a_score_or_a_level():
-    lines = [GOOD, row(score=""), row(score="", level=""), row(shown="N")]
-    assert column(one(lines), "is_scored") == [True, True, False, False]
+def test_a_row_is_scored_if_tested_with_every_result_that_its_source_carries():
+    lines = [GOOD, row(score=""), row(level=""), row(shown="N")]
+    assert column(one(lines), "is_scored") == [True, False, False, False]
+
+
+def test_a_source_without_scores_is_scored_by_its_levels():
+    fields = {name: spec for name, spec in PLAIN.items() if name != "scale_score"}
+    lines = [GOOD, row(score=""), row(level="")]
+    encoded = one(lines, source=a_source(fields=fields))
+    assert column(encoded, "is_scored") == [True, True, False]
 
 
 def test_an_override_wins_over_the_column_over_missing_and_over_a_fault():
@@ -322,7 +347,9 @@ def test_a_school_name_that_the_directory_lacks_is_told():
 )
 def test_a_field_may_come_from_the_files_name(name, code):
     spec = FieldSource(
-        derive="file_name", pattern="(cast|sb)_ca[0-9]{4}", codes={"sb": "NO"},
+        derive="file_name",
+        pattern="(cast|sb)_ca[0-9]{4}",
+        codes={"sb": "NO"},
         otherwise="GENERAL",
     )
     source = a_source(fields=PLAIN | {"condition_code": spec})

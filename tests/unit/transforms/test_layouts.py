@@ -15,8 +15,15 @@ def a_source(name="example", layouts=None, **fields):
         Layout(name="new", citation="-", header=["SSID", "Score", "Filler", "Level"]),
     ]
     return Source(
-        name=name, title="-", publisher="-", citation="-", table="student_result",
-        file_names=["*"], layouts=layouts, fields=fields, grain=["student_id"],
+        name=name,
+        title="-",
+        publisher="-",
+        citation="-",
+        table="student_result",
+        file_names=["*"],
+        layouts=layouts,
+        fields=fields,
+        grain=["student_id"],
         partition=["school_year"],
     )
 
@@ -65,17 +72,27 @@ def test_a_file_of_another_kind_is_refused_without_guesses():
 
 
 def test_a_missing_column_of_the_signature_keeps_a_layout_from_fitting():
-    layouts = [Layout(name="new", citation="-", header=["SSID", "Score", "Level"],
-                      signature=["Level"])]
+    layouts = [
+        Layout(name="new", citation="-", header=["SSID", "Score", "Level"], signature=["Level"])
+    ]
     assert "Level" in refusal(["SSID", "Score"], a_source(layouts=layouts)).found
 
 
 def test_a_field_that_the_layout_lacks_or_decides_itself_needs_no_column():
-    layouts = [Layout(name="poor", citation="-", header=["SSID", "Score"], absent=["grade"],
-                      constants={"subject": "math"})]
+    layouts = [
+        Layout(
+            name="poor",
+            citation="-",
+            header=["SSID", "Score"],
+            absent=["grade"],
+            constants={"subject": "math"},
+        )
+    ]
     source = a_source(
-        layouts=layouts, student_id=FieldSource(column="SSID"),
-        grade=FieldSource(column="Grade"), subject=FieldSource(column="Subject"),
+        layouts=layouts,
+        student_id=FieldSource(column="SSID"),
+        grade=FieldSource(column="Grade"),
+        subject=FieldSource(column="Subject"),
     )
     assert match_layout(["SSID", "Score"], source).bindings == {"student_id": ["SSID"]}
 
@@ -98,19 +115,19 @@ def test_columns_of_overrides_races_and_set_aside_are_read_too():
         layouts=[Layout(name="only", citation="-", header=header)],
         student_id=FieldSource(column="ID"),
         ethnicity=FieldSource(column="Race", overrides=[override], unflagged="MULTI"),
-    ).model_copy(update={
-        "race": RaceFlags(columns={"WHITE": "White"}, multiple="Two", yes=["Y"], no=["N"]),
-        "set_aside": {"INVALID": SetAside(column="Valid", values=["N"], reason="-")},
-    })
+    ).model_copy(
+        update={
+            "race": RaceFlags(columns={"WHITE": "White"}, multiple="Two", yes=["Y"], no=["N"]),
+            "set_aside": {"INVALID": SetAside(column="Valid", values=["N"], reason="-")},
+        }
+    )
     match = match_layout(header, source)
     assert columns_to_read(match, source) == ["ID", "Race", "Hispanic", "White", "Two", "Valid"]
 
 
 def test_sources_for_orders_the_sources_that_fit_by_their_share():
     whole = a_source("whole", [Layout(name="x", citation="-", header=["SSID", "Score"])])
-    half = a_source("half", [
-        Layout(name="x", citation="-", header=["SSID", "Score", "C", "D"])
-    ])
+    half = a_source("half", [Layout(name="x", citation="-", header=["SSID", "Score", "C", "D"])])
     other = a_source("other", student_id=FieldSource(column="Nowhere"))
     found = sources_for(["SSID", "Score"], [half, other, whole])
     assert [(source.name, share) for source, share in found] == [("whole", 1.0), ("half", 0.5)]

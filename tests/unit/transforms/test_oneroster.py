@@ -59,9 +59,14 @@ def refusal(stream):
 
 def test_a_student_has_one_row_per_school_and_school_year_of_enrolment():
     found = [
-        (row["row"], row["orgs.sourcedId"], row["enrollments.beginDate"],
-         row["enrollments.endDate"])
-        for row in rows(read_oneroster(a_zip())) if row["users.sourcedId"] == "u1"
+        (
+            row["row"],
+            row["orgs.sourcedId"],
+            row["enrollments.beginDate"],
+            row["enrollments.endDate"],
+        )
+        for row in rows(read_oneroster(a_zip()))
+        if row["users.sourcedId"] == "u1"
     ]
     assert found == [
         (2, "s1", "2023-08-18", "2024-06-12"),
@@ -92,7 +97,8 @@ def test_blank_and_absent_demographics_stay_blank():
 def test_other_users_and_deleted_ones_are_set_aside():
     found = read_oneroster(a_zip()).set_aside.to_pylist()
     assert [(row["source_row"], row["code"]) for row in found] == [
-        (4, "DELETED"), (3, "NOT_A_STUDENT"),
+        (4, "DELETED"),
+        (3, "NOT_A_STUDENT"),
     ]
 
 
@@ -117,9 +123,10 @@ def test_repeated_orgs_and_demographics_double_nobody():
 
 
 def test_a_school_above_which_another_org_stands_has_the_district_above_that():
-    orgs = TABLES["orgs.csv"].replace("s1,,,Elm Elementary,school,01123450000001,d",
-                                      "s1,,,Elm Elementary,school,01123450000001,r\n"
-                                      "r,,,Region,local,R,d")
+    orgs = TABLES["orgs.csv"].replace(
+        "s1,,,Elm Elementary,school,01123450000001,d",
+        "s1,,,Elm Elementary,school,01123450000001,r\nr,,,Region,local,R,d",
+    )
     assert rows(read_oneroster(a_zip(orgs=orgs)))[0]["district.sourcedId"] == "d"
 
 
@@ -175,6 +182,7 @@ def test_it_is_read_like_any_other_file():
 def test_schools_are_listed_with_their_district():
     schools = oneroster_schools(a_zip()).to_pylist()
     assert {(s["orgs.identifier"], s["district.identifier"]) for s in schools} == {
-        ("01123450000000", ""), ("01123450000001", "01123450000000"),
+        ("01123450000000", ""),
+        ("01123450000001", "01123450000000"),
         ("01123450000002", "01123450000000"),
     }

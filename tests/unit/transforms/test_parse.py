@@ -43,7 +43,11 @@ def test_otherwise_is_not_for_a_missing_value():
 
 def test_without_codes_a_value_must_be_in_the_vocabulary_or_one_of_its_spellings():
     assert [read(raw, GRADES, parse="grade") for raw in ("K", "3", "03", "11", "12")] == [
-        "KG", "03", "03", "11", "UNKNOWN_CODE",
+        "KG",
+        "03",
+        "03",
+        "11",
+        "UNKNOWN_CODE",
     ]
 
 
@@ -53,9 +57,20 @@ def test_codes_of_a_level_become_its_number():
 
 @pytest.mark.parametrize(
     ("raw", "value"),
-    [("435", 435), ("435.0", 435), ("435.", 435), ("-1", -1), ("+7", 7), ("435.5", "NOT_A_NUMBER"),
-     ("1e3", "NOT_A_NUMBER"), ("1,200", "NOT_A_NUMBER"), ("1_0", "NOT_A_NUMBER"),
-     ("nan", "NOT_A_NUMBER"), ("٣", "NOT_A_NUMBER"), ("99999999999", "OUT_OF_RANGE")],
+    [
+        ("435", 435),
+        ("435.0", 435),
+        ("435.", 435),
+        ("-1", -1),
+        ("+7", 7),
+        ("435.5", "NOT_A_NUMBER"),
+        ("1e3", "NOT_A_NUMBER"),
+        ("1,200", "NOT_A_NUMBER"),
+        ("1_0", "NOT_A_NUMBER"),
+        ("nan", "NOT_A_NUMBER"),
+        ("٣", "NOT_A_NUMBER"),
+        ("99999999999", "OUT_OF_RANGE"),
+    ],
 )
 def test_an_integer_is_digits_only(raw, value):
     assert read(raw, INTEGER, parse="integer") == value
@@ -93,8 +108,16 @@ def test_a_day_centuries_away_is_out_of_range():
 
 @pytest.mark.parametrize(
     ("raw", "year"),
-    [("2020_2021", 2021), ("2021-2022", 2022), ("2021-22", 2022), ("1999-00", 2000),
-     ("2021/22", 2022), ("2021-2023", None), ("2021", None), ("2021-23", None)],
+    [
+        ("2020_2021", 2021),
+        ("2021-2022", 2022),
+        ("2021-22", 2022),
+        ("1999-00", 2000),
+        ("2021/22", 2022),
+        ("2021-2023", None),
+        ("2021", None),
+        ("2021-23", None),
+    ],
 )
 def test_a_school_year_of_two_years_is_the_later_one(raw, year):
     assert later_year(raw) == year
@@ -112,7 +135,11 @@ def test_a_window_may_run_over_the_turn_of_the_year():
     }
     days = [(2021, 11, 15), (2021, 11, 16), (2022, 1, 1), (2022, 3, 1), (2022, 3, 2)]
     assert [window_of(dt.date(*day), windows) for day in days] == [
-        "fall", "winter", "winter", "winter", None,
+        "fall",
+        "winter",
+        "winter",
+        "winter",
+        None,
     ]
 
 

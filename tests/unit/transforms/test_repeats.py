@@ -13,10 +13,17 @@ NAMES = ["student_id", "school_year", "test_date", "scale_score"]
 def a_source(order=None):
     repeat = Repeat(order=order, reason="-") if order else None
     return Source(
-        name="example", title="-", publisher="-", citation="-", table="student_result",
-        file_names=["*"], layouts=[Layout(name="only", citation="-", header=["a"])],
-        fields={"student_id": FieldSource(column="a")}, grain=["student_id", "school_year"],
-        partition=["school_year"], repeat=repeat,
+        name="example",
+        title="-",
+        publisher="-",
+        citation="-",
+        table="student_result",
+        file_names=["*"],
+        layouts=[Layout(name="only", citation="-", header=["a"])],
+        fields={"student_id": FieldSource(column="a")},
+        grain=["student_id", "school_year"],
+        partition=["school_year"],
+        repeat=repeat,
     )
 
 
@@ -42,21 +49,25 @@ def test_of_rows_alike_in_all_fields_the_first_stays():
 
 def test_rows_that_differ_under_one_grain_are_all_in_conflict():
     assert leaving([("A", 2024, "d", 1), ("A", 2024, "d", 2), ("B", 2024, "d", 1)]) == {
-        2: "DUPLICATE_CONFLICT", 3: "DUPLICATE_CONFLICT",
+        2: "DUPLICATE_CONFLICT",
+        3: "DUPLICATE_CONFLICT",
     }
 
 
 def test_an_exact_copy_of_a_row_in_conflict_is_a_copy():
     rows = [("A", 2024, "d", 1), ("A", 2024, "d", 2), ("A", 2024, "d", 1)]
     assert leaving(rows) == {
-        2: "DUPLICATE_CONFLICT", 3: "DUPLICATE_CONFLICT", 4: "DUPLICATE_EXACT",
+        2: "DUPLICATE_CONFLICT",
+        3: "DUPLICATE_CONFLICT",
+        4: "DUPLICATE_EXACT",
     }
 
 
 def test_the_sources_rule_keeps_the_row_that_is_highest_in_its_fields_in_turn():
     rows = [("A", 2024, "01-02", 5), ("A", 2024, "01-09", 3), ("A", 2024, "01-09", 4)]
     assert leaving(rows, ["test_date", "scale_score"]) == {
-        2: "REPEATED_TEST", 3: "REPEATED_TEST",
+        2: "REPEATED_TEST",
+        3: "REPEATED_TEST",
     }
 
 
@@ -74,22 +85,29 @@ def test_the_later_row_of_the_file_breaks_the_last_tie():
 
 def test_nulls_in_the_grain_are_equal():
     assert leaving([("A", None, "d", 1), ("A", None, "d", 2)]) == {
-        2: "DUPLICATE_CONFLICT", 3: "DUPLICATE_CONFLICT",
+        2: "DUPLICATE_CONFLICT",
+        3: "DUPLICATE_CONFLICT",
     }
 
 
 def test_a_load_without_rows_has_no_repeats():
-    schema = pa.schema([("student_id", pa.string()), ("school_year", pa.int32()),
-                        ("source_row", pa.int32())])
+    schema = pa.schema(
+        [("student_id", pa.string()), ("school_year", pa.int32()), ("source_row", pa.int32())]
+    )
     with duckdb.connect() as con:
         con.register("load", schema.empty_table())
         assert resolve(con, "load", a_source()).num_rows == 0
 
 
 ROWS = st.lists(
-    st.tuples(st.sampled_from("AB"), st.sampled_from([2023, 2024]), st.sampled_from("de"),
-              st.sampled_from([1, 2, None])),
-    min_size=1, max_size=12,
+    st.tuples(
+        st.sampled_from("AB"),
+        st.sampled_from([2023, 2024]),
+        st.sampled_from("de"),
+        st.sampled_from([1, 2, None]),
+    ),
+    min_size=1,
+    max_size=12,
 )
 
 
@@ -101,7 +119,5 @@ def test_what_stays_has_one_row_a_grain_and_only_conflicts_lose_a_grain(order, r
     stays = [row[:2] for at, row in enumerate(rows, start=2) if at not in gone]
     assert len(stays) == len(set(stays))
     lost = {row[:2] for row in rows} - set(stays)
-    in_conflict = {
-        rows[at - 2][:2] for at, code in gone.items() if code == "DUPLICATE_CONFLICT"
-    }
+    in_conflict = {rows[at - 2][:2] for at, code in gone.items() if code == "DUPLICATE_CONFLICT"}
     assert lost == in_conflict

@@ -3,18 +3,24 @@ import pytest
 
 from transforms.schools import SchoolNames, match_by_name, plain_name
 
-DIRECTORY = pa.table({
-    "district_id": ["D1", "D1", "D1", "D1", "D2"],
-    "school_id": ["0000000", "0000001", "0000002", "0000003", "0000001"],
-    "school_name": [None, "Elm Street Elementary", "Oak High", "St. Mary's", "Elm Street"],
-    "school_year": [2024, 2024, 2024, 2024, 2024],
-})
+DIRECTORY = pa.table(
+    {
+        "district_id": ["D1", "D1", "D1", "D1", "D2"],
+        "school_id": ["0000000", "0000001", "0000002", "0000003", "0000001"],
+        "school_name": [None, "Elm Street Elementary", "Oak High", "St. Mary's", "Elm Street"],
+        "school_year": [2024, 2024, 2024, 2024, 2024],
+    }
+)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["Elm Street Elementary", "ELM STREET ELEM.", "Elm-Street  Elementary School",
-     "elm street elem sch"],
+    [
+        "Elm Street Elementary",
+        "ELM STREET ELEM.",
+        "Elm-Street  Elementary School",
+        "elm street elem sch",
+    ],
 )
 def test_case_punctuation_blanks_and_short_forms_do_not_matter(name):
     assert match_by_name([name], DIRECTORY, "D1", 2024) == ({name: "0000001"}, [])
@@ -41,15 +47,22 @@ def test_a_name_that_two_schools_share_finds_neither():
 def test_different_kinds_of_school_of_one_name_are_told_apart():
     names = SchoolNames([("Elm Elementary", "1"), ("Elm Middle", "2"), ("Elm High", "3")])
     assert [names.find(name) for name in ("Elm ES", "Elm MS", "Elm High School", "Elm")] == [
-        "1", "2", "3", None,
+        "1",
+        "2",
+        "3",
+        None,
     ]
 
 
 def test_the_names_of_the_year_count_or_else_the_nearest_years():
-    renamed = pa.table({
-        "district_id": ["D1"] * 2, "school_id": ["1"] * 2, "school_name": ["Old Elm", "New Elm"],
-        "school_year": [2019, 2023],
-    })
+    renamed = pa.table(
+        {
+            "district_id": ["D1"] * 2,
+            "school_id": ["1"] * 2,
+            "school_name": ["Old Elm", "New Elm"],
+            "school_year": [2019, 2023],
+        }
+    )
     assert SchoolNames.of(renamed, "D1", 2019).find("Old Elm") == "1"
     assert SchoolNames.of(renamed, "D1", 2019).find("New Elm") is None
     assert SchoolNames.of(renamed, "D1", 2022).find("New Elm") == "1"

@@ -126,11 +126,9 @@ def test_rfep_without_date_is_not_flagged_where_the_source_carries_no_date(check
     assert checked({"el_status": "RFEP"}, source=bare).flags.num_rows == 0
 
 
-def test_an_optional_rule_is_asked_only_where_the_source_names_it(checked, source):
-    rows = ({}, {"performance_level": None})
-    asking = source.model_copy(update={"flags": ["SCORE_WITHOUT_LEVEL"]})
-    assert checked(*rows).flags.num_rows == 0
-    assert pairs(checked(*rows, source=asking).flags) == [(3, "SCORE_WITHOUT_LEVEL")]
+def test_a_score_without_its_level_and_a_level_without_its_score_are_flagged(checked):
+    rows = ({}, {"performance_level": None}, {"scale_score": None})
+    assert pairs(checked(*rows).flags) == [(3, "SCORE_WITHOUT_LEVEL"), (4, "LEVEL_WITHOUT_SCORE")]
 
 
 def test_a_field_that_is_faulted_already_is_not_reported_again(checked):
