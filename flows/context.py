@@ -7,16 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from configs.catalogue import Catalogue, load_catalogue
 from warehouse.database import Database
 from warehouse.lake import Lake
 from warehouse.landing import Landing
 from warehouse.ledger import Ledger
-from warehouse.publish import Publisher
 from warehouse.quarantine import Quarantine
 from warehouse.raw import RawStore
 from warehouse.workspace import Workspace
+
+if TYPE_CHECKING:
+    from warehouse.publish import Publisher
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class Context:
     @cached_property
     def publisher(self) -> Publisher:
         """Return what replaces the published marts."""
+        from warehouse.publish import Publisher
+
         return Publisher(self.workspace, self.database)
 
 

@@ -46,8 +46,8 @@ class SuppressionRule:
 def protect(
     cells: pd.DataFrame,
     splits: pd.DataFrame,
-    dimensions: Dimensions = Dimensions(),
-    rule: SuppressionRule = SuppressionRule(),
+    dimensions: Dimensions,
+    rule: SuppressionRule,
 ) -> pd.DataFrame:
     """Returns for every cell whether it is suppressed, why, and how its rate is coded.
 
@@ -74,13 +74,23 @@ def protect(
         CellsDoNotAddUp: a cell twice, a parent missing, or not the sum of its children; the
             guarantee would be void.
     """
-    system = build_system(cells, splits, dimensions)
-    coding = _rate_coding(cells, rule)
-    pattern = _first_pattern(cells, dimensions, rule, system, coding)
-    pattern = close_lines(system, replace(pattern, coded=np.zeros_like(pattern.coded)))
-    pattern = thin(system, close_lines(system, replace(pattern, coded=_by_set(system, coding))))
-    pattern = free_recoverable(system, pattern)
-    return _describe(cells, rule, coding, pattern.suppressed[system.set_of_cell])
+    order = _canonical_order(cells, dimensions)
+    in_order = cells.iloc[order]
+    splits = splits.drop_duplicates().sort_values(list(splits.columns))
+    system = build_system(in_order, splits, dimensions)
+    coding = _rate_coding(in_order, rule)
+    uncoded = _first_pattern(in_order, dimensions, rule, system)
+    closed = replace(close_lines(system, uncoded), coded=_by_set(system, coding))
+    pattern = free_recoverable(system, thin(system, close_lines(system, closed)))
+    suppressed = pattern.suppressed[system.set_of_cell]
+    return _describe(in_order, rule, coding, suppressed).iloc[np.argsort(order)]
+
+
+def _canonical_order(cells: pd.DataFrame, dimensions: Dimensions) -> Ints:
+    """Returns the positions of the cells by key, so that ties do not fall by the order of rows."""
+    columns = ["org_level", "org_id", *dimensions.columns]
+    text = [cells[column].astype("string[pyarrow]") for column in columns]
+    return np.lexsort([pd.factorize(column, sort=True)[0] for column in text])
 
 
 def _rate_coding(cells: pd.DataFrame, rule: SuppressionRule) -> NDArray[np.object_]:
@@ -109,16 +119,15 @@ def _first_pattern(
     dimensions: Dimensions,
     rule: SuppressionRule,
     system: System,
-    coding: NDArray[np.object_],
 ) -> Pattern:
-    """Returns the pattern with nothing suppressed but the small sets."""
+    """Returns the pattern with nothing suppressed but the small sets, and nothing coded."""
     students = np.zeros(system.set_count, dtype=np.int64)
     students[system.set_of_cell] = cells["n_tested"]
     usefulness = np.zeros(system.set_count, dtype=np.int64)
     np.maximum.at(usefulness, system.set_of_cell, _usefulness(cells, dimensions, system))
     small = students < rule.minimum_n
-    coded = _by_set(system, coding)
-    return Pattern(small, coded, small, students, usefulness, rule.minimum_n)
+    none = np.zeros_like(small)
+    return Pattern(small, none, small, students, usefulness, rule.minimum_n)
 
 
 def _usefulness(cells: pd.DataFrame, dimensions: Dimensions, system: System) -> Ints:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from transforms.suppress_lines import Ints, System
 from transforms.suppress_recovery import Flags
@@ -51,7 +52,7 @@ def close_lines(system: System, pattern: Pattern) -> Pattern:
     while (failing := tally.failing_lines()).any():
         rank = hiding_order(system, tally.pattern(), failing)
         for line in np.flatnonzero(failing):
-            tally.mend(line, rank)
+            tally.mend(int(line), rank)
     return tally.pattern()
 
 
@@ -133,5 +134,6 @@ class _Tally:
         self._students[as_child] += step * self._start.students[chosen]
 
 
-def _row(matrix, row: int) -> Ints:
+def _row(matrix: sparse.csr_array, row: int) -> Ints:
+    """Returns the columns of a row, read raw: a slice of a sparse array is fifty times slower."""
     return matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]

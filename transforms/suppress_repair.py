@@ -20,9 +20,12 @@ from transforms.suppress_closure import Floats, Pattern, close_lines, hiding_ord
 from transforms.suppress_lines import Ints, System
 from transforms.suppress_recovery import Flags, find_recoverable
 
-# How many organisations without parts are looked at, in turn, for a way to free a set; a small
-# neighbourhood has nearly always one, and its programme takes some ten milliseconds.
+# How many organisations without parts are looked at, in turn, for a way to free a set. The first
+# mostly has one, in some ten milliseconds; beyond ENOUGH only where there was none at all.
 NEIGHBOURHOODS = (6, 24, 60)
+ENOUGH = 24
+
+KNOT_SIZE = 100
 OTHER_GRADES = 3
 COST_OF_A_STEP = 1.5
 SOLVER_SECONDS = 5.0
@@ -59,22 +62,29 @@ def _free(system: System, pattern: Pattern, unknown: Flags, knots: Ints) -> Patt
 
 
 def _one_of_each_knot(system: System, recoverable: Flags) -> Ints:
-    """Returns one recoverable set of each group that shares lines: freeing it frees others."""
+    """Returns one recoverable set of each group that shares lines, a few of large groups.
+
+    Freeing one mostly frees the others of its group; whichever are free by then cost nothing.
+    """
     sets = np.flatnonzero(recoverable)
-    within = system.by_set[:, sets]
-    label = csgraph.connected_components(within.T @ within, directed=False)[1]
-    return sets[np.unique(label, return_index=True)[1]]
+    shared = system.by_set[:, sets]
+    knot = csgraph.connected_components(shared.T @ shared, directed=False)[1]
+    order = np.argsort(knot, kind="stable")
+    place = np.arange(len(sets)) - np.searchsorted(knot[order], knot[order])
+    return sets[order[place % KNOT_SIZE == 0]]
 
 
 def _cheapest_way_out(system: System, pattern: Pattern, unknown: Flags, blocked: int) -> Flags:
     """Returns the sets to suppress so that `blocked` is no longer recoverable.
 
-    None, where an earlier way has freed it already. The first neighbourhood that needs nothing more
-    useful than `blocked` itself is taken, else the cheapest. Where no programme answers, the
-    cheapest shown set that shares a line, or at the last of all, so that every call gets on.
+    None, where an earlier way has freed it already. A way that needs nothing more useful than
+    `blocked` itself is taken at once, else the cheapest. Where no programme answers, the cheapest
+    shown set that shares a line, or at the last of all, so that every call gets on.
     """
-    ways = []
+    ways: list[Flags] = []
     for size in NEIGHBOURHOODS:
+        if ways and size > ENOUGH:
+            break
         sets = _neighbourhood(system, pattern, blocked, size)
         way = _cheapest_null_vector(system, pattern, unknown, blocked, sets)
         if way is None:

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from configs.errors import RociError, listed
+
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
 
 BATCH_ROWS = 50_000
 PUBLICATION_TABLE = "publication_info"
@@ -78,6 +80,8 @@ class MartTable:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows to be written."""
+        import pyarrow.dataset as ds  # brings pandas, which looking at a publication needs not
+
         scanner = self._dataset().scanner(
             filter=self._filter(),
             batch_size=BATCH_ROWS,
@@ -92,6 +96,8 @@ class MartTable:
                 yield batch
 
     def _dataset(self) -> ds.Dataset:
+        import pyarrow.dataset as ds
+
         return ds.dataset(self.path, format=ds.ParquetFileFormat())
 
     def _filter(self) -> pc.Expression | None:

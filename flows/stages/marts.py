@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from configs.models import Marts
 from flows.context import Context
 from flows.slices import slice_parts
 from flows.stages.planning import DIRECTORY, RESULTS, ROSTER, BuildPlan
-from flows.stages.protecting import DECISIONS, decide
 from transforms import dimensions as dims
 from transforms import marts as mart_sql
 from transforms import organisations as orgs
-from transforms.cells import CellPlan, build_cells
+from transforms.cells import UNKNOWN, CellPlan, build_cells
 from transforms.encode import typed_schema
 from transforms.roster import fill_from_roster
 from warehouse.lake import scan_sql
@@ -42,7 +42,7 @@ KEYS: dict[str, Key] = {
     "mart_achievement_unsuppressed": _cell_key,
     "mart_level": _level_key,
     "mart_level_unsuppressed": _level_key,
-    "student_result": lambda _: ("source", "partition", "load_id", "source_row"),
+    "student_result": lambda _: ("load_id", "source_row"),
     "dim_school": lambda _: ("school_year", "school_id"),
     "dim_assessment": lambda _: ("assessment", "subject", "performance_level"),
     "dim_student_group": lambda _: ("dimension", "code"),
@@ -79,31 +79,47 @@ def connect(context: Context) -> duckdb.DuckDBPyConnection:
 
 def write_marts(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> MartFiles:
     """Write every mart that is to be published, suppressed where it is public."""
-    _relate(context, plan, con)
-    writer = _Writer(context, plan, con)
-    writer.dimension("dim_school", dims.dim_school_sql("all_results", "directory", "partners"))
+    writer = open_writer(context, plan, con)
     cells = count_cells(context, plan, con)
     if cells is not None:
-        config = context.catalogue.marts
-        decide(con, cells, config)
-        exact = mart_sql.exact_achievement_sql(cells, config, DECISIONS)
-        writer.sliced("mart_achievement_unsuppressed", "restricted", exact)
-        writer.sliced(
-            "mart_level_unsuppressed",
-            "restricted",
-            mart_sql.exact_level_sql(cells, config, DECISIONS),
-        )
-        writer.sliced("student_result", "restricted", "SELECT * FROM results_filled")
-        writer.sliced(
-            "mart_achievement",
-            "reporting",
-            mart_sql.published_achievement_sql(cells, config, DECISIONS),
-        )
-        writer.sliced(
-            "mart_level", "reporting", mart_sql.published_level_sql(cells, config, DECISIONS)
-        )
+        from flows.stages.protecting import decide
+
+        marts = context.catalogue.marts
+        decisions = decide(con, cells, marts)
+        for name, sql in restricted_sql(cells, marts, decisions).items():
+            writer.sliced(name, "restricted", sql)
+        for name, sql in reporting_sql(cells, marts, decisions).items():
+            writer.sliced(name, "reporting", sql)
     _configured_dimensions(context, con, writer)
     return writer.files()
+
+
+def open_writer(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> MartWriter:
+    """Make the relations that the marts are built from, `dim_school` among them."""
+    _relate(context, plan, con)
+    writer = MartWriter(context, plan, con)
+    writer.dimension("dim_school", dims.dim_school_sql("all_results", "directory", "partners"))
+    return writer
+
+
+def restricted_sql(cells: CellPlan, marts: Marts, decisions: str | None) -> dict[str, str]:
+    """Return SQL of each restricted mart; `decisions` may be left out where nothing is published.
+
+    `count_cells` has made what they read.
+    """
+    return {
+        "mart_achievement_unsuppressed": mart_sql.exact_achievement_sql(cells, marts, decisions),
+        "mart_level_unsuppressed": mart_sql.exact_level_sql(cells, marts, decisions),
+        "student_result": student_result_sql(cells),
+    }
+
+
+def reporting_sql(cells: CellPlan, marts: Marts, decisions: str) -> dict[str, str]:
+    """Return SQL of each reporting mart that shows cells."""
+    return {
+        "mart_achievement": mart_sql.published_achievement_sql(cells, marts, decisions),
+        "mart_level": mart_sql.published_level_sql(cells, marts, decisions),
+    }
 
 
 def count_cells(
@@ -124,6 +140,21 @@ def count_cells(
     return cell_plan
 
 
+def student_result_sql(plan: CellPlan) -> str:
+    """Return SQL of `student_result`: the rows of the lake as they are counted, each with its load.
+
+    Groups are those that the cells count, the roster's where the extract says nothing, else
+    UNKNOWN; `<dimension>_origin` says which. `load_id` and `source_row` lead to the raw file.
+    """
+    groups = ", ".join(
+        f"coalesce({group}, '{UNKNOWN}') AS {group}" for group in (*plan.crossed, *plan.one_way)
+    )
+    return (
+        f"SELECT filled.* REPLACE ({groups}), load_id FROM results_filled AS filled "
+        "JOIN result_loads USING (source, partition)"
+    )
+
+
 def _relate(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> None:
     """Make the relations that everything is built from."""
     network = context.catalogue.network
@@ -138,6 +169,21 @@ def _relate(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -
     _relate_lake(context, con, "directory", DIRECTORY)
     _relate_lake(context, con, "all_results", RESULTS)
     _relate_changed(context, plan, con)
+    con.register("result_loads_given", _loads_of_partitions(context))
+    con.execute("CREATE OR REPLACE TEMP TABLE result_loads AS FROM result_loads_given")
+
+
+def _loads_of_partitions(context: Context) -> pa.Table:
+    """Return `source`, `partition`, `load_id`: which load's rows each partition holds."""
+    import pyarrow as pa
+
+    live = context.ledger.live_partitions(RESULTS)
+    columns = {
+        "source": [part.source for part in live],
+        "partition": [part.partition for part in live],
+        "load_id": [part.load_id for part in live],
+    }
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
 
 def _relate_lake(context: Context, con: duckdb.DuckDBPyConnection, name: str, table: str) -> None:
@@ -179,7 +225,7 @@ def _relate_changed(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConne
 
 
 def _configured_dimensions(
-    context: Context, con: duckdb.DuckDBPyConnection, writer: _Writer
+    context: Context, con: duckdb.DuckDBPyConnection, writer: MartWriter
 ) -> None:
     """Write the dimensions that configuration alone decides."""
     catalogue = context.catalogue
@@ -190,7 +236,7 @@ def _configured_dimensions(
     writer.dimension("dim_student_group", "SELECT * FROM groups_given")
 
 
-class _Writer:
+class MartWriter:
     """Writes marts aside and remembers where."""
 
     def __init__(self, context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> None:

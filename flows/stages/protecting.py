@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+
 import duckdb
 import pandas as pd
 
@@ -22,27 +27,28 @@ def decide(con: duckdb.DuckDBPyConnection, plan: CellPlan, marts: Marts) -> str:
         f"CREATE OR REPLACE TEMP TABLE {DECISIONS} (cell_id BIGINT, suppressed BOOLEAN, "
         "suppression_reason VARCHAR, rate_coding VARCHAR)"
     )
-    rule = SuppressionRule(
-        marts.suppression.minimum_n,
-        tuple((int(n), float(limit)) for n, limit in marts.suppression.extreme_bands),
-    )
+    rule = _rule(marts)
     dimensions = Dimensions(plan.crossed, plan.one_way)
     systems = con.execute(f"SELECT DISTINCT {', '.join(SYSTEM)} FROM {CELLS} ORDER BY ALL")
-    for system in systems.fetchall():
-        decided = _decide_system(con, plan, system, dimensions, rule)
+    given = (_cells_of(con, plan, system) for system in systems.fetchall())
+    for decided in _protect_all(given, dimensions, rule):
         con.register("decided", decided)
         con.execute(f"INSERT INTO {DECISIONS} SELECT * FROM decided")
         con.unregister("decided")
     return DECISIONS
 
 
-def _decide_system(
-    con: duckdb.DuckDBPyConnection,
-    plan: CellPlan,
-    system: tuple[object, ...],
-    dimensions: Dimensions,
-    rule: SuppressionRule,
-) -> pd.DataFrame:
+def _rule(marts: Marts) -> SuppressionRule:
+    return SuppressionRule(
+        marts.suppression.minimum_n,
+        tuple((int(n), float(limit)) for n, limit in marts.suppression.extreme_bands),
+    )
+
+
+def _cells_of(
+    con: duckdb.DuckDBPyConnection, plan: CellPlan, system: tuple[object, ...]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the cells of one system, and how its organisations add up."""
     where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     columns = ("cell_id", "org_level", "org_id", *plan.group_columns)
     cells = con.execute(
@@ -50,6 +56,32 @@ def _decide_system(
         f"FROM {CELLS} WHERE {where} ORDER BY cell_id",
         list(system),
     ).df()
-    decided = protect(cells, org_splits(con, system), dimensions, rule)
+    return cells, org_splits(con, system)
+
+
+def _protect_all(
+    given: Iterable[tuple[pd.DataFrame, pd.DataFrame]],
+    dimensions: Dimensions,
+    rule: SuppressionRule,
+) -> Iterator[pd.DataFrame]:
+    """Yield the decisions of each system, in order; systems know nothing of one another.
+
+    Processes, not threads: the work is Python's own for the most part. They are spawned, since
+    this one may have threads of Prefect and DuckDB, which a fork would break.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context) as pool:
+        waiting = [
+            pool.submit(decide_system, cells, splits, dimensions, rule) for cells, splits in given
+        ]
+        for decided in waiting:
+            yield decided.result()
+
+
+def decide_system(
+    cells: pd.DataFrame, splits: pd.DataFrame, dimensions: Dimensions, rule: SuppressionRule
+) -> pd.DataFrame:
+    """Return `cell_id` and the decision of every cell of one system."""
+    decided = protect(cells, splits, dimensions, rule)
     decided.insert(0, "cell_id", cells["cell_id"])
     return decided[["cell_id", "suppressed", "suppression_reason", "rate_coding"]]

@@ -1,0 +1,175 @@
+"""`make bench`: roci beside a hand-written DuckDB script, in one run, interleaved.
+
+Every figure is of a whole process, and the median of the rounds. `--quick` is one round of 1M rows,
+to see where one stands; it leaves results.json as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.process import Run, measure
+from benchmarks.report import Figure, Results
+
+HERE = Path(__file__).parent
+WORK = HERE / "work"
+RESULTS = HERE / "results.json"
+ROUNDS = 3
+REAL_FILE = ("state_long", "state_long.csv.gz")
+ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+MART = "mart_achievement_unsuppressed"
+LEVEL_MART = "mart_level_unsuppressed"
+
+
+@dataclass(frozen=True)
+class Size:
+    """A generated file: its name in the table, its rows, the memory that it may take."""
+
+    name: str
+    rows: int
+    memory_mb: float
+
+    @property
+    def file(self) -> Path:
+        """Return where it is."""
+        return WORK / f"results_{self.name}.csv"
+
+
+SIZES = (Size("1M", 1_000_000, 2_000), Size("5M", 5_000_000, 4_000))
+
+
+def results(size: Size, found: Results, compared: bool) -> dict[str, Path]:
+    """Measure one round of yardstick and roci on one file; return roci's marts."""
+    home, out = WORK / f"home_{size.name}", WORK / f"yardstick_{size.name}"
+    for folder in (home, out):
+        shutil.rmtree(folder, ignore_errors=True)
+    theirs = measure([*_module("yardstick"), str(size.file), str(out)])
+    ours = measure([*_module("worker"), "results", str(size.file), str(home)])
+    _note_both(size, found, theirs, ours)
+    marts = {name: Path(path) for name, path in ours.told["marts"].items()}
+    if not compared:
+        command = [*_module("compare"), str(out), str(marts[MART]), ours.told["quarantine"]]
+        found.equality[size.name] = measure(command).told
+    return marts
+
+
+def _note_both(size: Size, found: Results, theirs: Run, ours: Run) -> None:
+    name = size.name
+    found.add(Figure(f"{name} wall, yardstick", "s"), theirs.seconds)
+    found.add(Figure(f"{name} wall, roci", "s"), ours.seconds)
+    found.add(Figure(f"{name} wall, roci / yardstick", "x", 3.0), ours.seconds / theirs.seconds)
+    processor = ours.cpu_seconds / theirs.cpu_seconds
+    found.add(Figure(f"{name} processor time, roci / yardstick", "x"), processor)
+    found.add(Figure(f"{name} peak memory, yardstick", "MB"), theirs.peak_mb)
+    found.add(Figure(f"{name} peak memory, roci", "MB", size.memory_mb), ours.peak_mb)
+    stages = {n: s for n, s in theirs.told.items() if isinstance(s, float) and n != "total"}
+    found.add_stages(f"{name} yardstick", stages)
+    found.add_stages(f"{name} roci", ours.told["stages"])
+
+
+def copies(mart: Path, found: Results) -> None:
+    """Measure one copy of a mart into each SQL engine."""
+    for engine, title in ENGINES.items():
+        home = WORK / f"sql_{engine}"
+        shutil.rmtree(home, ignore_errors=True)
+        told = measure([*_module("worker"), "copies", engine, str(home), str(mart)]).told
+        shutil.rmtree(home, ignore_errors=True)
+        figure = Figure(f"{mart.stem} into {title}", "rows/s", 100_000, more_is_better=True)
+        found.add(figure, told["rows"] / told["seconds"])
+
+
+def state_long(file: Path, found: Results) -> None:
+    """Measure one ingest of the real file with everything included, and the same again."""
+    home = WORK / "home_state_long"
+    shutil.rmtree(home, ignore_errors=True)
+    command, place = _roci("ingest", "state_long", str(file)), {"ROCI_HOME": str(home)}
+    first, again = measure(command, place), measure(command, place)
+    found.add(Figure("ingest state_long", "s", 45.0), first.seconds)
+    found.add(Figure("ingest state_long, peak memory", "MB", 2_000), first.peak_mb)
+    found.add(Figure("ingest state_long again, nothing new", "s", 3.0), again.seconds)
+
+
+def verbs(home: Path, found: Results) -> None:
+    """Measure the verbs that must answer at once."""
+    place = {"ROCI_HOME": str(home)}
+    found.add(Figure("roci --help", "s", 0.5), measure(_roci("--help"), place).seconds)
+    found.add(Figure("roci status", "s", 1.0), measure(_roci("status"), place).seconds)
+
+
+def one_round(number: int, sizes: tuple[Size, ...], real: Path | None, found: Results) -> None:
+    """Measure everything once."""
+    for size in sizes:
+        _say(f"round {number}: {size.name} rows")
+        marts = results(size, found, compared=number > 1)
+        if size is sizes[0]:
+            verbs(WORK / f"home_{size.name}", found)
+            _say(f"round {number}: SQL copies")
+            copies(marts[MART], found)
+            if number == 1:
+                copies(marts[LEVEL_MART], found)
+    if real is not None:
+        _say(f"round {number}: state_long")
+        state_long(real, found)
+
+
+def _real_file() -> Path | None:
+    folder = os.environ.get("ROCI_REALDATA")
+    path = Path(folder).joinpath(*REAL_FILE).absolute() if folder else None
+    return path if path is not None and path.is_file() else None
+
+
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-m", f"benchmarks.{name}"]
+
+
+def _roci(*words: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("roci")), *words]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _files(sizes: tuple[Size, ...]) -> Iterator[None]:
+    """Have the generated files while measuring; everything is removed afterwards."""
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
+    try:
+        for size in sizes:
+            _say(f"generating {size.name} rows")
+            measure([*_module("generate"), str(size.rows), str(size.file)])
+        yield
+    finally:
+        shutil.rmtree(WORK, ignore_errors=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure roci beside a hand-written script.")
+    parser.add_argument("--quick", action="store_true", help="one round of 1M rows")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    rounds, sizes = (1, SIZES[:1]) if options.quick else (options.rounds, SIZES)
+    found, real = Results(rounds), _real_file()
+    if real is None:
+        found.skipped.append(
+            f"ingest state_long: set ROCI_REALDATA to a folder with {'/'.join(REAL_FILE)}"
+        )
+    with _files(sizes):
+        for number in range(1, rounds + 1):
+            one_round(number, sizes, real, found)
+    print(found)
+    if not options.quick:
+        found.write(RESULTS)
+    return 0 if found.is_reached else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

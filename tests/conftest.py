@@ -1,0 +1,77 @@
+"""What every test may ask for: an isolated workspace, the command line, real files, PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.command_line import Finished, run_roci
+
+pytest_plugins = ["tests.postgres"]
+
+SHARED = "ROCI_TESTS_SHARED"
+KEPT = ("ROCI_REALDATA", SHARED)
+OURS = pytest.StashKey[str]()
+
+# A busy machine must not make a property fail for slowness.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Forget the installation that the tests are started from; make the folder workers share."""
+    for name in list(os.environ):
+        if name.startswith(("ROCI_", "PREFECT_")) and name not in KEPT:
+            del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if SHARED not in os.environ:  # a person who names one keeps the demonstration between runs
+        os.environ[SHARED] = config.stash[OURS] = tempfile.mkdtemp(prefix="roci-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what the workers shared; only the process that made it does."""
+    if OURS in config.stash:
+        shutil.rmtree(config.stash[OURS], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared_folder() -> Path:
+    """A folder that all workers of this test run see; it is gone afterwards."""
+    return Path(os.environ[SHARED])
+
+
+@pytest.fixture
+def workspace_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty workspace of the test's own, which ROCI_HOME names."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("ROCI_HOME", str(home))
+    for name in ("ROCI_CONFIG", "ROCI_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return home
+
+
+@pytest.fixture
+def roci(workspace_home: Path) -> Callable[..., Finished]:
+    """Run the command line in a process of its own, on the test's workspace."""
+
+    def run(*words: str | Path, **environment: str) -> Finished:
+        return run_roci(words, {"ROCI_HOME": str(workspace_home), **environment})
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Iterator[Path]:
+    """The published sample files."""
+    place = os.environ.get("ROCI_REALDATA")
+    if not place:
+        pytest.skip("ROCI_REALDATA is not set: it names the folder of the published sample files")
+    if not Path(place).is_dir():
+        pytest.skip(f"ROCI_REALDATA names {place}, which is no folder")
+    yield Path(place)
