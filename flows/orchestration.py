@@ -22,6 +22,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from configs.errors import InfrastructureError
 from flows.context import open_context
+from flows.locking import nightly_lock
 from flows.outcome import BuildOutcome, LoadOutcome, RunOutcome
 from flows.stages.building import build_marts as build_marts_stage
 from flows.stages.intake import Incoming, phases, take_in, take_up_interrupted
@@ -113,8 +114,10 @@ def ingest(source: str, files: list[dict[str, Any]], build: bool = True) -> Stat
 @flow(name="nightly", flow_run_name=nightly_name, validate_parameters=False)
 def nightly(source: str | None = None) -> State[Any]:
     """Take in everything new in landing/, load it, and build the marts that changed."""
-    taken = take_in(open_context(), source)
-    return _load_then_build(taken.incoming, build=True, refused=taken.refused)
+    context = open_context()
+    with nightly_lock(context):
+        taken = take_in(context, source)
+        return _load_then_build(taken.incoming, build=True, refused=taken.refused)
 
 
 def _load_then_build(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ import typer
 from configs.errors import UsageError
 from flows.console import progress
 from flows.context import Context
+from flows.locking import nightly_lock
 from flows.outcome import LoadOutcome, RunOutcome
 from flows.reporting import open_faults
 from flows.slices import years_of
@@ -25,11 +25,6 @@ from flows.stages.intake import (
     take_up_interrupted,
 )
 from warehouse.ledger_records import Load
-from warehouse.locks import Holder, lock
-
-log = logging.getLogger("roci.run")
-
-WAIT_SECONDS = 6 * 3600
 
 
 def run_nightly(
@@ -40,11 +35,10 @@ def run_nightly(
     workers: int | None = None,
 ) -> RunOutcome:
     """Take in everything new, load it, build what changed; one nightly at a time."""
-    with lock(context.workspace, "nightly", WAIT_SECONDS, on_wait=_say_waiting):
-        if engine == "prefect":
-            return _through_prefect(context, "nightly", {"source": source}, workers)
-        taken = take_in(context, source)
-        return load_all(context, taken)
+    if engine == "prefect":
+        return _through_prefect(context, "nightly", {"source": source}, workers)
+    with nightly_lock(context):
+        return load_all(context, take_in(context, source))
 
 
 def run_ingest(
@@ -217,8 +211,3 @@ def _span(years: str) -> tuple[int, int]:
             remedy="write the first year, two dots and the last year",
         )
     return int(match[1]), int(match[2])
-
-
-def _say_waiting(holder: Holder) -> None:
-    log.info("stage=wait lock=nightly holder=%s", holder)
-    typer.echo(f"another nightly is running ({holder}); waiting for it to end", err=True)

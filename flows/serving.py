@@ -13,12 +13,13 @@ from contextlib import contextmanager
 
 import typer
 
-from configs.errors import InfrastructureError
+from configs.errors import InfrastructureError, UsageError
 from flows.context import Context
 from flows.prefect_settings import prepare
 
 HOST = "127.0.0.1"
-PORT = 4200
+DEFAULT_PORT = 4200
+HIGHEST_PORT = 65_536
 START_SECONDS = 120
 
 
@@ -43,12 +44,13 @@ def prefect_server() -> Iterator[None]:
     if "PREFECT_API_URL" in os.environ:
         yield
         return
-    api = f"http://{HOST}:{PORT}/api"
+    port = server_port()
+    api = f"http://{HOST}:{port}/api"
     os.environ["PREFECT_API_URL"] = api
     if answers(api):
         yield
         return
-    server = _start_server()
+    server = _start_server(port)
     try:
         _await(api, server)
         yield
@@ -57,7 +59,25 @@ def prefect_server() -> Iterator[None]:
         server.wait(timeout=30)
 
 
-def _start_server() -> subprocess.Popen[bytes]:
+def server_port() -> int:
+    """Return the port of the server that is our own: ROCI_PREFECT_PORT, else Prefect's usual one.
+
+    Raises:
+        UsageError: the setting is no port.
+    """
+    told = os.environ.get("ROCI_PREFECT_PORT", str(DEFAULT_PORT))
+    if told.isascii() and told.isdigit() and 0 < int(told) < HIGHEST_PORT:
+        return int(told)
+    raise UsageError(
+        "BAD_PORT",
+        where="ROCI_PREFECT_PORT",
+        found=told,
+        expected="a port number",
+        remedy=f"unset it for {DEFAULT_PORT}, or give a free port",
+    )
+
+
+def _start_server(port: int) -> subprocess.Popen[bytes]:
     command = [
         sys.executable,
         "-m",
@@ -67,7 +87,7 @@ def _start_server() -> subprocess.Popen[bytes]:
         "--host",
         HOST,
         "--port",
-        str(PORT),
+        str(port),
         "--no-ui" if os.environ.get("ROCI_NO_UI") else "--ui",
     ]
     environment = {k: v for k, v in os.environ.items() if k != "PREFECT_API_URL"}

@@ -146,6 +146,10 @@ def _rounded(column: str, marts: Marts) -> str:
 
 
 def _level_sql(plan: CellPlan, decisions: str | None, n: str, pct: str, hidden: str) -> str:
+    """Return SQL of every cell at each level of its assessment, ordered by its key.
+
+    The cells are put in order before they are split into levels: four times fewer rows to sort.
+    """
     count = " ".join(f"WHEN {k} THEN n_level_{k}" for k in plan.levels)
     key = ", ".join(plan.key_columns)
     return f"""
@@ -154,19 +158,34 @@ def _level_sql(plan: CellPlan, decisions: str | None, n: str, pct: str, hidden: 
         FROM (
             SELECT *, if(is_levelled, {measures.percent("n", "n_tested")}, NULL) AS pct
             FROM (
-                SELECT c.*, performance_level, level_label,
-                    CASE performance_level {count} END AS n
-                FROM {_decided(plan, decisions)} AS c JOIN {_levels(plan)} USING (assessment)
+                SELECT *, level.performance_level, level.level_label,
+                    CASE level.performance_level {count} END AS n
+                FROM (
+                    SELECT *, unnest(levels) AS level
+                    FROM (
+                        SELECT c.*, levels
+                        FROM {_decided(plan, decisions)} AS c
+                        JOIN {_levels(plan)} USING (assessment)
+                        ORDER BY cell_id
+                    )
+                )
             )
-        ) ORDER BY cell_id, performance_level
+        )
     """
 
 
 def _levels(plan: CellPlan) -> str:
-    """Return SQL of `assessment`, `performance_level`, `level_label`."""
+    """Return SQL of `assessment` and its `levels`: a list of order and label, lowest first."""
     rows = ", ".join(
         f"({quoted(name)}, {level.order}, {quoted(level.label)})"
         for name, assessment in sorted(plan.assessments.items())
         for level in assessment.levels
     )
-    return f"(VALUES {rows}) AS levels(assessment, performance_level, level_label)"
+    return f"""(
+        SELECT assessment, list(
+            {{'performance_level': performance_level, 'level_label': level_label}}
+            ORDER BY performance_level
+        ) AS levels
+        FROM (VALUES {rows}) AS levels(assessment, performance_level, level_label)
+        GROUP BY assessment
+    )"""

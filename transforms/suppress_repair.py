@@ -24,7 +24,7 @@ from transforms.suppress_recovery import Flags, find_recoverable
 # mostly has one, in some ten milliseconds; beyond ENOUGH only where there was none at all.
 NEIGHBOURHOODS = (6, 24, 60)
 ENOUGH = 24
-
+# Of so many recoverable sets that hang together, one is freed before the next check.
 KNOT_SIZE = 100
 OTHER_GRADES = 3
 COST_OF_A_STEP = 1.5

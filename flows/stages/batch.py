@@ -133,11 +133,16 @@ def _as_checks(values: dict[str, float]) -> list[Check]:
 
 
 def _directory(context: Context, source: Source, con: duckdb.DuckDBPyConnection) -> str | None:
+    """Make a view of the directory, where it is one of the load's own districts, and name it.
+
+    A source that numbers its districts otherwise than the directory cannot be held against it.
+    """
     scan = context.lake.scan_sql(DIRECTORY_TABLE) if source.table != DIRECTORY_TABLE else None
     if scan is None:
         return None
     con.execute(f"CREATE OR REPLACE VIEW directory AS SELECT * FROM {scan}")
-    return "directory"
+    shared = "SELECT 1 FROM final SEMI JOIN directory USING (district_id) LIMIT 1"
+    return "directory" if con.execute(shared).fetchall() else None
 
 
 def _categorical(files: StagedFiles, columns: list[str]) -> pa.Table:

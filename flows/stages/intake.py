@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import logging
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,7 +58,7 @@ def take_in(context: Context, only_source: str | None = None) -> Taken:
         context.catalogue.source(only_source)
     incoming: list[Incoming] = []
     refused: list[LoadOutcome] = []
-    for landed in context.landing.files():
+    for landed in sorted(context.landing.files(), key=lambda file: file.modified_at):
         try:
             source = claim(context, landed.path, landed.name)
         except FileRefused as error:
@@ -156,16 +157,22 @@ def refuse(
 
 
 def phases(context: Context, incoming: Sequence[Incoming]) -> list[list[Incoming]]:
-    """Return the files in groups to be loaded one after the other, by the table they fill.
+    """Return the files in groups to be loaded one after the other; those of one group at once.
 
-    Directories come before rosters and rosters before results, which refer to them.
+    Directories come before rosters and rosters before results, which refer to them. Files of one
+    source and district keep the order in which they arrived: a later one may replace an earlier.
     """
 
     def table(item: Incoming) -> str:
         return context.catalogue.source(item.source).table
 
-    grouped = ([item for item in incoming if table(item) == name] for name in TABLE_ORDER)
-    return [sorted(group, key=lambda item: item.file_name) for group in grouped if group]
+    waves: dict[tuple[int, int], list[Incoming]] = {}
+    before: Counter[tuple[str, str | None]] = Counter()
+    for item in incoming:
+        kind = (item.source, item.district_id)
+        waves.setdefault((TABLE_ORDER.index(table(item)), before[kind]), []).append(item)
+        before[kind] += 1
+    return [waves[place] for place in sorted(waves)]
 
 
 def ingest_files(

@@ -14,9 +14,16 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.errors import FileRefused, LoadHeld, RociError
+from configs.errors import (
+    ConfigurationError,
+    FileRefused,
+    InfrastructureError,
+    LoadHeld,
+    RociError,
+)
 from configs.models import Source
 from flows.context import Context
+from flows.faults import unexpected
 from flows.load_key import load_inputs, load_key
 from flows.outcome import LoadOutcome
 from flows.stages.batch import check_batch
@@ -115,16 +122,23 @@ def _attempt(
     """Load the file and record how it ended, whatever that is."""
     started = time.perf_counter()
     source = context.catalogue.source(incoming.source)
+    error: RociError | None = None
     try:
         with _folder(context, load_id) as folder:
             work = Work(load_id, source, incoming, folder, released is not None, suites)
             _load(context, work)
-        error: RociError | None = None
-    except (FileRefused, LoadHeld) as stopped:
-        error = _naming_the_file(stopped, incoming)
-        context.ledger.finish(
-            load_id, "held" if isinstance(stopped, LoadHeld) else "failed", fault=error
-        )
+    except LoadHeld as held:
+        error = _naming_the_file(held, incoming)
+        context.ledger.finish(load_id, "held", fault=error)
+    except FileRefused as refused:
+        error = _naming_the_file(refused, incoming)
+        context.ledger.finish(load_id, "failed", fault=error)
+    except (InfrastructureError, ConfigurationError, OSError) as broken:
+        _record_interruption(context, load_id, broken)
+        raise
+    except Exception as broken:  # a fault of ours must not keep the other files from loading
+        error = unexpected(broken, incoming.file_name)
+        context.ledger.finish(load_id, "failed", fault=error)
     except BaseException as broken:
         _record_interruption(context, load_id, broken)
         raise
@@ -153,15 +167,14 @@ def _load(context: Context, work: Work) -> None:
             extract.pieces, extract.encoder, work.source, context.catalogue, work.folder
         )
         _step(context, work, "rows", staged.tally, clock)
-        _quarantine(context, work, extract, staged.tally.rejects)
-        _refuse_too_many_rejects(work, staged.tally)
         clock = time.perf_counter()
         with duckdb.connect() as con:
             resolved = _resolve(context, work, staged, con)
             _across_step(context, work, staged, resolved, clock)
+            # Before anything can refuse the file: its reasons are what a person will ask for.
             _quarantine(context, work, extract, resolved.tally.rejects)
-            _refuse_too_many_rejects(work, resolved.tally)
             _record_rows(context, work.load_id, resolved.tally, con)
+            _refuse_too_many_rejects(work, resolved.tally)
             if work.suites and resolved.rows:
                 check_batch(context, work, resolved.files, con)
             _commit(context, work, resolved, con)

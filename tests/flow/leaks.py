@@ -90,12 +90,16 @@ def _tables(extracts: Path) -> Iterator[Iterable[dict[str, str]]]:
             yield csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))
 
 
-def texts_of_sqlite(path: Path, passing: frozenset[str] = frozenset()) -> Iterator[str]:
+def texts_of_sqlite(
+    path: Path, passing: frozenset[str] = frozenset(), only_tables: frozenset[str] = frozenset()
+) -> Iterator[str]:
     """Yield every distinct value of every column of a database, but of the columns passed over."""
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         for (table,) in tables.fetchall():
+            if only_tables and table not in only_tables:
+                continue
             for column in connection.execute(f'PRAGMA table_info("{table}")').fetchall():
                 if column[1] not in passing:
                     values = connection.execute(f'SELECT DISTINCT "{column[1]}" FROM "{table}"')

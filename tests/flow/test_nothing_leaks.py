@@ -17,6 +17,7 @@ RESTRICTED_FILE = "warehouse/restricted.sqlite"
 # Pictures and fonts that Great Expectations ships.
 SHIPPED = {".otf", ".gif", ".png", ".ico", ".svg"}
 SIZES = frozenset({"size_bytes"})
+BLOCKS = frozenset({"block_type", "block_schema"})
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +52,22 @@ def leaks(home: Path, people: People) -> dict[str, list[str]]:
                 here |= people.found_in(text)
         if path.suffix not in SHIPPED and path.name != "reporting.sqlite":
             here |= people.found_in_bytes(path.read_bytes())
+        if path.name == "prefect.db":
+            here -= people.births & set(people.found_in(shipped_with_prefect(path)))
         if here:
             found[path.relative_to(home).as_posix()] = here
     return {place: sorted(here)[:5] for place, here in found.items()}
 
 
+def shipped_with_prefect(path: Path) -> str:
+    """Return the texts of the block types that Prefect brings: versions of APIs look like births."""
+    return "\n".join(texts_of_sqlite(path, only_tables=BLOCKS))
+
+
 def test_the_search_knows_every_student(people):
-    assert len(people.ids) > 15_000
+    """State ids of 6,000 students, local ids of the same, and the long file's own."""
+    assert len(people.ids) > 13_000
+    assert {len(one) for one in people.ids} >= {6, 7, 10}
     assert len(people.names) == 60
     assert len(people.births) > 3_000
 
@@ -77,7 +87,8 @@ def test_no_student_stands_in_what_the_commands_print(demo, people):
 
 
 def test_only_the_view_of_values_shows_students(demo, people):
-    assert len(people.found_in(demo.commands[PRIVATE_VIEW].out)) > 20
+    shown = demo.commands[PRIVATE_VIEW]
+    assert len(people.found_in(shown.out)) >= len(shown.json) > 0
 
 
 @pytest.mark.parametrize("words", [

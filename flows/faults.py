@@ -1,0 +1,34 @@
+"""A fault of our own, told without the values that its message might quote."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+
+from configs.errors import FileRefused, RociError
+
+log = logging.getLogger("roci")
+
+PLACES_KEPT = 8
+
+
+def unexpected(error: Exception, where: str = "") -> RociError:
+    """Log the places that an unexpected error came through, and return what a person is told.
+
+    Its message is neither logged nor told: libraries quote the values that they stumble over, and
+    these may be a student's.
+    """
+    if isinstance(error, RociError):
+        return error
+    frames = traceback.extract_tb(error.__traceback__)[-PLACES_KEPT:]
+    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames)]
+    log.error("unexpected=%s at=%s", type(error).__name__, " < ".join(places))
+    return FileRefused(
+        "UNEXPECTED",
+        where=where or (places[0] if places else "roci"),
+        found=type(error).__name__ + (f" at {places[0]}" if places else ""),
+        expected="no such thing: this is a fault of roci",
+        remedy="nothing half done is shown; try once more, then report the line that the log in "
+        "logs/ has about it",
+    )
