@@ -75,7 +75,11 @@ class Catalogue:
 
     def source_hash(self, name: str) -> str:
         """Return a digest of one source's configuration."""
-        return digest(self.sources[name])
+        return self._source_hashes[name]
+
+    @cached_property
+    def _source_hashes(self) -> dict[str, str]:
+        return {name: digest(source) for name, source in self.sources.items()}
 
     @cached_property
     def marts_hash(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from configs.errors import UsageError
 from flows.console import as_table, show_records
 from flows.context import Context
 from flows.explaining import explanation, explanation_lines
+from flows.load_key import changed_parts, load_inputs
+from flows.slices import years_of
 from warehouse.ledger_records import Load
 
 LOAD_COLUMNS = (
@@ -41,6 +43,11 @@ def show_status(context: Context, *, as_json: bool) -> int:
     counts = status["loads"]
     typer.echo("loads: " + (", ".join(f"{n:,} {s}" for s, n in sorted(counts.items())) or "none"))
     typer.echo(f"waiting in landing/: {status['waiting']}")
+    for stale in status["stale"]:
+        typer.echo(
+            f"stale: {stale['loads']} loads of {stale['source']}, {stale['changed']} changed since"
+            f"  -> roci backfill {stale['source']} --years {stale['years']}"
+        )
     published = status["publication"]
     typer.echo(
         f"published: {published['publication_id']} at {published['published_at']}"
@@ -64,6 +71,7 @@ def _status(context: Context) -> dict[str, Any]:
         "home": str(context.workspace.home),
         "loads": dict(Counter(load.state for load in context.ledger.loads())),
         "waiting": len(context.landing.files()),
+        "stale": stale_loads(context),
         "attention": [
             {name: load_record(load)[name] for name in ("load_id", "file_name", "state", "code")}
             for load in attention
@@ -75,6 +83,38 @@ def _status(context: Context) -> dict[str, Any]:
             "published_at": publication.published_at,
         },
     }
+
+
+def stale_loads(context: Context) -> list[dict[str, Any]]:
+    """Return, by source, how many live loads were made by another configuration or code.
+
+    They are never reloaded silently: a person decides, by `roci backfill` or `roci rerun`.
+    """
+    years: dict[str, set[int]] = defaultdict(set)
+    for part in context.ledger.live_partitions():
+        years[part.load_id] |= years_of(part)
+    changed: dict[str, dict[str, set[Any]]] = {}
+    inputs = context.ledger.inputs_of_loaded()
+    for load in context.ledger.loads(state="loaded"):
+        if load.source not in context.catalogue.sources or load.sha256 is None:
+            continue
+        now = load_inputs(context.catalogue, load.source, load.sha256, load.district_id)
+        parts = changed_parts(inputs.get(load.load_id, {}), now)
+        if parts:
+            of_source = changed.setdefault(load.source, defaultdict(set))
+            of_source["loads"].add(load.load_id)
+            of_source["parts"].update(parts)
+            of_source["years"].update(years[load.load_id])
+    return [
+        {
+            "source": source,
+            "loads": len(found["loads"]),
+            "changed": ", ".join(sorted(found["parts"])),
+            "years": f"{min(found['years'])}..{max(found['years'])}",
+        }
+        for source, found in sorted(changed.items())
+        if found["years"]
+    ]
 
 
 def open_faults(context: Context) -> list[Load]:

@@ -120,6 +120,15 @@ class LedgerQueries:
         query = sa.select(tables.load_input).where(tables.load_input.c.load_id == load_id)
         return {row.kind: row.hash for row in self._rows(query)}
 
+    def inputs_of_loaded(self) -> dict[str, dict[str, str]]:
+        """Return what each loaded load depended on: kind -> digest, by load."""
+        table, load = tables.load_input, tables.load
+        loaded = sa.select(load.c.load_id).where(load.c.state == "loaded")
+        found: dict[str, dict[str, str]] = {}
+        for row in self._rows(sa.select(table).where(table.c.load_id.in_(loaded))):
+            found.setdefault(row.load_id, {})[row.kind] = row.hash
+        return found
+
     def raw(self, sha256: str) -> RawRecord | None:
         """Return what is known of a raw file; null where it was never registered."""
         rows = self._rows(sa.select(tables.raw_file).where(tables.raw_file.c.sha256 == sha256))
