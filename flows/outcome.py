@@ -8,8 +8,23 @@ from typing import Any
 ATTENTION = ("failed", "held")
 
 
+class Outcome:
+    """What a stage came to, by its `state`."""
+
+    state: str
+
+    @property
+    def needs_attention(self) -> bool:
+        """Return whether a person has to look at it."""
+        return self.state in ATTENTION
+
+    def as_record(self) -> dict[str, Any]:
+        """Return a plain dict, for JSON and for Prefect."""
+        return asdict(self)  # type: ignore[call-overload]
+
+
 @dataclass(frozen=True)
-class LoadOutcome:
+class LoadOutcome(Outcome):
     """One file's way into the lake, or why it stopped.
 
     `state` is `loaded`, `unchanged`, `held` or `failed`; received = loaded + quarantined +
@@ -28,18 +43,9 @@ class LoadOutcome:
     set_aside: int = 0
     seconds: float = 0.0
 
-    @property
-    def needs_attention(self) -> bool:
-        """Return whether a person has to look at this load."""
-        return self.state in ATTENTION
-
-    def as_record(self) -> dict[str, Any]:
-        """Return a plain dict, for JSON and for Prefect."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
-class BuildOutcome:
+class BuildOutcome(Outcome):
     """One publication, or the reason why the last one stays."""
 
     publication_id: str | None
@@ -50,15 +56,6 @@ class BuildOutcome:
     code: str | None = None
     message: str | None = None
     seconds: float = 0.0
-
-    @property
-    def needs_attention(self) -> bool:
-        """Return whether a person has to look at this build."""
-        return self.state in ATTENTION
-
-    def as_record(self) -> dict[str, Any]:
-        """Return a plain dict, for JSON and for Prefect."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

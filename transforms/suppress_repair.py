@@ -28,7 +28,7 @@ ENOUGH = 24
 KNOT_SIZE = 100
 OTHER_GRADES = 3
 COST_OF_A_STEP = 1.5
-SOLVER_SECONDS = 5.0
+SOLVER_ITERATIONS = 20_000
 ON_THE_VECTOR = 1e-7
 
 
@@ -157,7 +157,7 @@ def _cheapest_null_vector(
         b_eq=np.zeros(lines.shape[0]),
         bounds=bounds,
         method="highs-ds",
-        options={"time_limit": SOLVER_SECONDS},
+        options={"maxiter": SOLVER_ITERATIONS},
     )
     if answer.x is None:
         return None

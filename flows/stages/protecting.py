@@ -10,10 +10,11 @@ from concurrent.futures import ProcessPoolExecutor
 import duckdb
 import pandas as pd
 
+from configs.errors import PublicationHeld
 from configs.models import Marts
 from transforms.cells import CELLS, CellPlan
 from transforms.organisations import SYSTEM, org_splits
-from transforms.suppress import Dimensions, SuppressionRule, protect
+from transforms.suppress import CellsDoNotAddUp, Dimensions, SuppressionRule, protect
 
 DECISIONS = "decisions"
 
@@ -67,15 +68,33 @@ def _protect_all(
     """Yield the decisions of each system, in order; systems know nothing of one another.
 
     Processes, not threads: the work is Python's own for the most part. They are spawned, since
-    this one may have threads of Prefect and DuckDB, which a fork would break.
+    this one may have threads of Prefect and DuckDB, which a fork would break; each keeps to one
+    core, or they would stand in each other's way.
+
+    Raises:
+        PublicationHeld: a system's cells do not add up, or its privacy could not be shown.
     """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count() or 1, mp_context=context) as pool:
         waiting = [
             pool.submit(decide_system, cells, splits, dimensions, rule) for cells, splits in given
         ]
         for decided in waiting:
-            yield decided.result()
+            try:
+                yield decided.result()
+            except (CellsDoNotAddUp, ArithmeticError) as error:
+                raise _unproven(error) from error
+
+
+def _unproven(error: Exception) -> PublicationHeld:
+    return PublicationHeld(
+        "SUPPRESSION_UNPROVEN",
+        where="the suppression of small groups",
+        found=str(error),
+        expected="cells that add up, of which none that is hidden can be computed",
+        remedy="nothing is published and the last publication stays; keep the log and report this",
+    )
 
 
 def decide_system(

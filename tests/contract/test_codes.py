@@ -70,7 +70,9 @@ def emitted() -> dict[str, str]:
     """Return every code that can be emitted, and where."""
     found = {
         code: path.relative_to(ROOT).as_posix()
-        for path, tree in trees() for code in codes_in(tree) if code
+        for path, tree in trees()
+        for code in codes_in(tree)
+        if code
     }
     for name, source in CATALOGUE.sources.items():
         found |= dict.fromkeys(source.set_aside, f"sources/{name}.yml")
@@ -85,7 +87,9 @@ def emitted() -> dict[str, str]:
 def quoted() -> set[str]:
     """Return every text of the code that has the form of a code, those within SQL too."""
     texts = {
-        node.value for _, tree in trees() for node in ast.walk(tree)
+        node.value
+        for _, tree in trees()
+        for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     within = {found for one in texts for found in re.findall(r"'([A-Z][A-Z0-9_]+)'", one)}

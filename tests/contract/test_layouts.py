@@ -27,7 +27,8 @@ from validation.rows import check_rows
 CATALOGUE = load_catalogue()
 LAYOUTS = [
     pytest.param(source, layout, id=f"{source.name}-{layout.name}")
-    for source in CATALOGUE.sources.values() for layout in source.layouts
+    for source in CATALOGUE.sources.values()
+    for layout in source.layouts
 ]
 DELIMITED = [one for one in LAYOUTS if one.values[0].format.kind == "delimited"]
 ROWS = 6
@@ -80,9 +81,7 @@ def cut(text: str, widths: list[int], place: int) -> str:
     return text[start : start + widths[place]]
 
 
-def value(
-    field: TableField, spec: FieldSource, source: Source, layout: Layout, number: int
-) -> str:
+def value(field: TableField, spec: FieldSource, source: Source, layout: Layout, number: int) -> str:
     """Return a value that the field's rules allow; codes are gone through in turn."""
     year = spring_year(layout)
     if spec.codes:
@@ -123,8 +122,10 @@ def agreeing(row: dict[str, str], source: Source, layout: Layout) -> dict[str, s
     said = {name: decoded(row, name, source, layout) for name in ("assessment", "subject")}
     assessment = CATALOGUE.assessments[said["assessment"]]
     ranges = [
-        one for one in assessment.score_ranges
-        if one.subject == said["subject"] and (one.to_year or 9999) >= spring_year(layout)
+        one
+        for one in assessment.score_ranges
+        if one.subject == said["subject"]
+        and (one.to_year or 9999) >= spring_year(layout)
         and (one.from_year or 0) <= spring_year(layout)
     ]
     changed = dict(row)
@@ -134,8 +135,9 @@ def agreeing(row: dict[str, str], source: Source, layout: Layout) -> dict[str, s
     if not source.fields["performance_level"].codes:
         put(changed, "performance_level", "1", source)
     elif ranges:
-        first = next(raw for raw, code in source.fields["performance_level"].codes.items()
-                     if code == "1")
+        first = next(
+            raw for raw, code in source.fields["performance_level"].codes.items() if code == "1"
+        )
         put(changed, "performance_level", first, source)
     return changed
 
@@ -167,20 +169,44 @@ def written(source: Source, header: list[str], rows: list[list[str]]) -> io.Byte
 
 def zipped(rows: list[dict[str, str]]) -> io.BytesIO:
     """Return a OneRoster zip of the joined rows, a student and an enrolment each."""
-    tables: dict[str, list[dict[str, str]]] = {n: [] for n in (
-        "orgs", "users", "enrollments", "demographics")}
+    tables: dict[str, list[dict[str, str]]] = {
+        n: [] for n in ("orgs", "users", "enrollments", "demographics")
+    }
     for number, row in enumerate(rows):
-        part = {name: {k.split(".")[1]: v for k, v in row.items() if k.startswith(f"{name}.")}
-                for name in ("users", "orgs", "district", "enrollments", "demographics")}
+        part = {
+            name: {k.split(".")[1]: v for k, v in row.items() if k.startswith(f"{name}.")}
+            for name in ("users", "orgs", "district", "enrollments", "demographics")
+        }
         ids = {"sourcedId": f"d{number}"}
         tables["orgs"].append({**part["district"], **ids, "type": "district"})
-        tables["orgs"].append({**part["orgs"], "sourcedId": f"s{number}", "type": "school",
-                               "parentSourcedId": f"d{number}"})
-        tables["users"].append({**part["users"], "sourcedId": f"u{number}", "role": "student",
-                                "status": "", "orgSourcedIds": f"s{number}"})
-        tables["enrollments"].append({
-            **part["enrollments"], "sourcedId": f"e{number}", "status": "", "role": "student",
-            "classSourcedId": "c", "schoolSourcedId": f"s{number}", "userSourcedId": f"u{number}"})
+        tables["orgs"].append(
+            {
+                **part["orgs"],
+                "sourcedId": f"s{number}",
+                "type": "school",
+                "parentSourcedId": f"d{number}",
+            }
+        )
+        tables["users"].append(
+            {
+                **part["users"],
+                "sourcedId": f"u{number}",
+                "role": "student",
+                "status": "",
+                "orgSourcedIds": f"s{number}",
+            }
+        )
+        tables["enrollments"].append(
+            {
+                **part["enrollments"],
+                "sourcedId": f"e{number}",
+                "status": "",
+                "role": "student",
+                "classSourcedId": "c",
+                "schoolSourcedId": f"s{number}",
+                "userSourcedId": f"u{number}",
+            }
+        )
         tables["demographics"].append({**part["demographics"], "userSourcedId": f"u{number}"})
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -238,7 +264,8 @@ def test_every_field_that_the_layout_carries_is_filled_in_the_sample(source, lay
     """So that a sample without faults is no empty one."""
     (table, _), *_ = loaded(source, sample(source, layout))
     carried = {
-        name for name, spec in source.fields.items()
+        name
+        for name, spec in source.fields.items()
         if name not in layout.absent and (spec.spellings or spec.value or spec.derive)
     }
     empty = {name for name in carried if table[name].null_count == table.num_rows}
@@ -270,12 +297,15 @@ def test_a_spoilt_sample_is_not_without_faults(source, layout):
     rows = sample_rows(source, layout)
     header = list(layout.columns)
     coded = next(
-        column for name, spec in source.fields.items()
+        column
+        for name, spec in source.fields.items()
         if spec.codes and spec.otherwise is None and not spec.derive and name not in layout.absent
-        for column in as_list(spec.column) if column in header
+        for column in as_list(spec.column)
+        if column in header
     )
     body = [[("no such code" if name == coded else row[name]) for name in header] for row in rows]
-    faults = [f for _, found in loaded(source, written(source, header, body))
-              for f in found.to_pylist()]
+    faults = [
+        f for _, found in loaded(source, written(source, header, body)) for f in found.to_pylist()
+    ]
     assert {fault["code"] for fault in faults} == {"UNKNOWN_CODE"}
     assert len({fault["source_row"] for fault in faults}) == ROWS

@@ -58,7 +58,8 @@ class DemoStory:
         """Return the load of a file under landing/, by folder and name."""
         folder, _, name = path.rpartition("/")
         (found,) = [
-            load for load in self.demo_loads
+            load
+            for load in self.demo_loads
             if load.file_name == name and (load.district_id or "") == folder
         ]
         return found
@@ -126,6 +127,7 @@ def contents(home: Path) -> dict[str, str]:
 
 def _first(loads: Sequence[dict[str, Any]], states: list[str], quarantined: bool = False) -> str:
     return next(
-        str(load["load_id"]) for load in loads
+        str(load["load_id"])
+        for load in loads
         if load["state"] in states and (load["rows_quarantined"] or not quarantined)
     )

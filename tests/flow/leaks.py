@@ -76,7 +76,8 @@ def _tables(extracts: Path) -> Iterator[Iterable[dict[str, str]]]:
                 members = archive.read("demographics.csv").decode()
             yield [
                 {"ID": one, "givenName": user["givenName"], "familyName": user["familyName"]}
-                for user in users if user["role"] == "student"
+                for user in users
+                if user["role"] == "student"
                 for one in (user["identifier"], user["sourcedId"])
             ]
             yield csv.DictReader(io.StringIO(members))

@@ -13,8 +13,14 @@ SCHOOLS = ("01990176990013", "01990176990021")
 
 
 def results(
-    path: Path, rows: int = 40, *, score: int = 2500, level: int = 3, year: int = 2024,
-    bad_rows: int = 0, header: str = RESULTS_HEADER,
+    path: Path,
+    rows: int = 40,
+    *,
+    score: int = 2500,
+    level: int = 3,
+    year: int = 2024,
+    bad_rows: int = 0,
+    header: str = RESULTS_HEADER,
 ) -> Path:
     """Write a plain results file: groups vary with the row; the first `bad_rows` have no gender."""
     lines = [header]
@@ -52,15 +58,23 @@ def state_long(path: Path, rows: int = 30) -> Path:
 
 def roster_of_schools(path: Path, district: str, schools: dict[str, str], begin: str) -> Path:
     """Write a OneRoster zip of one student per school: school code -> name."""
-    orgs = ["sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId",
-            f"d,,,Invented Unified,district,{district}0000000,"]
-    users = ["sourcedId,status,dateLastModified,enabledUser,orgSourcedIds,role,username,userIds,"
-             "givenName,familyName,middleName,identifier,grades"]
-    enrolments = ["sourcedId,status,dateLastModified,classSourcedId,schoolSourcedId,userSourcedId,"
-                  "role,primary,beginDate,endDate"]
-    people = ["userSourcedId,status,dateLastModified,birthdate,sex,americanIndianOrAlaskaNative,"
-              "asian,blackOrAfricanAmerican,nativeHawaiianOrOtherPacificIslander,white,"
-              "demographicRaceTwoOrMoreRaces,hispanicOrLatinoEthnicity"]
+    orgs = [
+        "sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId",
+        f"d,,,Invented Unified,district,{district}0000000,",
+    ]
+    users = [
+        "sourcedId,status,dateLastModified,enabledUser,orgSourcedIds,role,username,userIds,"
+        "givenName,familyName,middleName,identifier,grades"
+    ]
+    enrolments = [
+        "sourcedId,status,dateLastModified,classSourcedId,schoolSourcedId,userSourcedId,"
+        "role,primary,beginDate,endDate"
+    ]
+    people = [
+        "userSourcedId,status,dateLastModified,birthdate,sex,americanIndianOrAlaskaNative,"
+        "asian,blackOrAfricanAmerican,nativeHawaiianOrOtherPacificIslander,white,"
+        "demographicRaceTwoOrMoreRaces,hispanicOrLatinoEthnicity"
+    ]
     for number, (code, name) in enumerate(sorted(schools.items())):
         orgs.append(f'o{number},,,"{name}",school,{district}{code},d')
         users.append(f"u{number},,,true,o{number},student,,,Ann,Bee,,{7_000_000_000 + number},03")

@@ -25,6 +25,7 @@ from warehouse.ledger import Ledger
 
 CLOSED_PORT = "postgresql://nobody@127.0.0.1:1/none"
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+RESTRICTED = ("student_result", "mart_achievement_unsuppressed")
 WHOLE = (
     "org_level = 'all' AND grade = 'all' AND ethnicity = 'all' AND el_status = 'all' "
     "AND gender = 'all' AND econ_status = 'all' AND disability_status = 'all'"
@@ -60,8 +61,7 @@ def states(context: Context) -> list[str]:
 
 
 def mart(context: Context, name: str, what: str = "*", where: str = "true") -> list[tuple]:
-    area = "restricted" if name in ("student_result", "mart_achievement_unsuppressed") else (
-        "reporting")
+    area = "restricted" if name in RESTRICTED else "reporting"
     path = context.workspace.home / "marts" / area / f"{name}.parquet"
     with duckdb.connect() as con:
         return con.execute(f"SELECT {what} FROM '{path}' WHERE {where} ORDER BY ALL").fetchall()
@@ -120,7 +120,8 @@ def test_sql_and_parquet_hold_the_same_rows(either_context, tmp_path):
         assert rows and alike(sql_rows(context, name)) == alike(rows), name
     unsuppressed = "mart_achievement_unsuppressed"
     assert alike(sql_rows(context, unsuppressed, "restricted")) == alike(
-        mart(context, unsuppressed))
+        mart(context, unsuppressed)
+    )
 
 
 @pytest.mark.postgres
@@ -138,9 +139,13 @@ def test_postgresql_has_three_schemas_and_no_sqlite_file_is_written(
             "WHERE schemaname IN ('ledger', 'reporting', 'restricted')"
         ).fetchall()
     context.database.close()
-    assert {("ledger", "load"), ("ledger", "rejected_row"), ("ledger", "publication"),
-            ("reporting", "mart_achievement"),
-            ("restricted", "mart_achievement_unsuppressed")} <= set(tables)
+    assert {
+        ("ledger", "load"),
+        ("ledger", "rejected_row"),
+        ("ledger", "publication"),
+        ("reporting", "mart_achievement"),
+        ("restricted", "mart_achievement_unsuppressed"),
+    } <= set(tables)
     assert ("reporting", "student_result") not in tables
     assert list(context.workspace.warehouse_dir.iterdir()) == []
 
@@ -163,7 +168,9 @@ def test_another_year_replaces_nothing_and_builds_only_its_slice(either_context,
     assert (outcome.build.slices_built, outcome.build.slices_kept) == (1, 1)
     assert states(context) == ["loaded", "loaded"]
     assert mart(context, "mart_achievement", "school_year, n_tested", WHOLE) == [
-        (2023, 40), (2024, 44)]
+        (2023, 40),
+        (2024, 44),
+    ]
     assert alike(sql_rows(context, "mart_achievement")) == alike(mart(context, "mart_achievement"))
 
 
@@ -187,7 +194,8 @@ def test_one_bad_file_never_stops_the_others(context, tmp_path):
     (landing / "minutes of a meeting.csv").write_text("who,said,what\na,b,c\n", encoding="utf-8")
     results(landing / "b_results_old.csv", header=RESULTS_HEADER.replace("ssid", "student"))
     (landing / "state_long_cut.csv").write_bytes(
-        state_long(tmp_path / "whole.csv").read_bytes()[:-40])
+        state_long(tmp_path / "whole.csv").read_bytes()[:-40]
+    )
     run = run_nightly(context)
     found = {load.file_name: (load.state, load.code) for load in run.loads}
     assert found == {
@@ -200,7 +208,9 @@ def test_one_bad_file_never_stops_the_others(context, tmp_path):
     }
     assert run.exit_code == 1 and run.build.state == "published"
     assert mart(context, "mart_achievement", "assessment, n_tested", WHOLE) == [
-        ("results_csv", 40), ("state_long", 30)]
+        ("results_csv", 40),
+        ("state_long", 30),
+    ]
     refused = {path.name for path in context.workspace.refused.glob("*.why.txt")}
     assert len(refused) == 4 and context.landing.files() == []
 
@@ -244,7 +254,8 @@ def test_a_refused_load_can_be_run_again_after_the_configuration_is_mended(
     site = tmp_path / "site"
     (site / "sources").mkdir(parents=True)
     (site / "sources" / "results_csv.yml").write_text(
-        "fields: {scale_score: {column: [scale_score, score_scale]}}\n", encoding="utf-8")
+        "fields: {scale_score: {column: [scale_score, score_scale]}}\n", encoding="utf-8"
+    )
     monkeypatch.setenv("ROCI_CONFIG", str(site))
     mended = open_context()
     outcome = run_again(mended, [], failed=True, code=None, engine="direct")
@@ -290,8 +301,11 @@ def test_a_file_of_unknown_schools_loads_once_a_roster_names_them(context, tmp_p
     names = headers.read_text(encoding="utf-8").splitlines()
     row = dict.fromkeys(names, "")
     row |= {
-        "Academic Year": "2021-2022", "School": "Elm Elementary", "Student Grade": "3",
-        "Completion Date": "09/14/2021", "Overall Scale Score": "431",
+        "Academic Year": "2021-2022",
+        "School": "Elm Elementary",
+        "Student Grade": "3",
+        "Completion Date": "09/14/2021",
+        "Overall Scale Score": "431",
         "Overall Relative Placement": "1 Grade Level Below",
     }
     lines = [",".join(names)]
@@ -303,12 +317,14 @@ def test_a_file_of_unknown_schools_loads_once_a_roster_names_them(context, tmp_p
     assert [(load.state, load.code) for load in first.loads] == [("held", "UNKNOWN_SCHOOL")]
     assert "Elm Elementary" in first.loads[0].message
     roster = roster_of_schools(
-        tmp_path / "roster.zip", "0199017", {"6990013": "Elm Elementary"}, "2021-08-20")
+        tmp_path / "roster.zip", "0199017", {"6990013": "Elm Elementary"}, "2021-08-20"
+    )
     ingest(context, roster, source="oneroster")
     again = run_again(context, [], failed=False, code="UNKNOWN_SCHOOL", engine="direct")
     assert [(load.state, load.loaded) for load in again.loads] == [("loaded", 12)]
     assert mart(context, "student_result", "DISTINCT district_id, school_id") == [
-        ("0199017", "6990013")]
+        ("0199017", "6990013")
+    ]
 
 
 # --- cut off ------------------------------------------------------------------------------------
@@ -364,9 +380,9 @@ def test_a_killed_run_is_taken_up_by_the_next(context, roci, tmp_path):
     assert everyone(context)[0] == 44
 
 
-@pytest.mark.parametrize("step", [1, 3, 5])
-def test_a_publication_cut_off_half_way_is_made_whole_by_the_next_build(
-    either_context, tmp_path, monkeypatch, step
+@pytest.mark.parametrize("step, by", [(1, "the next build"), (3, "recovery"), (5, "recovery")])
+def test_a_publication_cut_off_half_way_is_made_whole(
+    either_context, tmp_path, monkeypatch, step, by
 ):
     context = either_context
     ingest(context, results(tmp_path / "first.csv", 40))
@@ -384,14 +400,17 @@ def test_a_publication_cut_off_half_way_is_made_whole_by_the_next_build(
         with pytest.raises(OSError, match="no space"):
             ingest(context, second)
     assert next(calls) == step + 1, "the break happened"
-    run_build(context, everything=False, engine="direct")
+    if by == "recovery":
+        assert context.publisher.recover() == context.publisher.published_id()
+    else:
+        run_build(context, everything=False, engine="direct")
+        last = context.ledger.last_publication()
+        assert last.publication_id == context.publisher.published_id()
     assert everyone(context) == (44, 44, 2400)
     for name in ("mart_achievement", "mart_level", "dim_school"):
         assert alike(sql_rows(context, name)) == alike(mart(context, name)), name
     assert mart(context, "student_result", "count(*)") == [(44,)]
     assert not (context.workspace.work / "publish.json").exists()
-    last = context.ledger.last_publication()
-    assert last.publication_id == context.publisher.published_id()
 
 
 def test_student_rows_reach_sql_only_where_the_site_asks_for_it(
@@ -447,8 +466,9 @@ def test_exit_code_2_for_a_configuration_at_fault_names_every_fault(roci, tmp_pa
 
 
 def test_exit_code_3_for_a_database_that_is_away(roci, tmp_path):
-    done = roci("ingest", "results_csv", results(tmp_path / "results.csv"),
-                ROCI_DATABASE_URL=CLOSED_PORT)
+    done = roci(
+        "ingest", "results_csv", results(tmp_path / "results.csv"), ROCI_DATABASE_URL=CLOSED_PORT
+    )
     assert done.code == 3 and "[DATABASE_AWAY]" in done.err
 
 

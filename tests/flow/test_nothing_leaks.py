@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.flow.demo_story import PRIVATE_VIEW, DemoStory
@@ -60,7 +62,7 @@ def leaks(home: Path, people: People) -> dict[str, list[str]]:
 
 
 def shipped_with_prefect(path: Path) -> str:
-    """Return the texts of the block types that Prefect brings: versions of APIs look like births."""
+    """Return the texts that Prefect itself brings: the version of an API looks like a birth."""
     return "\n".join(texts_of_sqlite(path, only_tables=BLOCKS))
 
 
@@ -81,7 +83,8 @@ def test_no_student_stands_in_any_open_file(demo, people):
 def test_no_student_stands_in_what_the_commands_print(demo, people):
     printed = {
         name: people.found_in(done.said)
-        for name, done in demo.commands.items() if name != PRIVATE_VIEW
+        for name, done in demo.commands.items()
+        if name != PRIVATE_VIEW
     }
     assert {name: found for name, found in printed.items() if found} == {}
 
@@ -111,10 +114,6 @@ def test_the_search_finds_a_planted_student(words, place, people, tmp_path):
 
 
 def test_the_search_finds_a_student_in_a_database_and_in_a_mart(people, tmp_path):
-    import sqlite3
-
-    import duckdb
-
     (tmp_path / "prefect").mkdir()
     with sqlite3.connect(tmp_path / "prefect" / "prefect.db") as con:
         con.execute("CREATE TABLE log (message TEXT, number INTEGER)")
@@ -127,9 +126,12 @@ def test_the_search_finds_a_student_in_a_database_and_in_a_mart(people, tmp_path
 
 
 def test_ordinary_numbers_and_dates_are_no_students(people):
-    assert people.found_in(
-        "2026-11-21T23:17:41.410012+00:00 rows=3793 f410012ab seconds=0.410012 L20261121-0001"
-    ) == set()
+    assert (
+        people.found_in(
+            "2026-11-21T23:17:41.410012+00:00 rows=3793 f410012ab seconds=0.410012 L20261121-0001"
+        )
+        == set()
+    )
 
 
 @pytest.mark.parametrize("folder", RESTRICTED)
@@ -142,7 +144,8 @@ def test_files_of_students_are_readable_by_their_owner_only(demo, folder):
     files = [path for path in (demo.home / folder).rglob("*") if path.is_file()]
     assert files
     open_to_others = [
-        path.name for path in files
+        path.name
+        for path in files
         if stat.S_IMODE(path.stat().st_mode) & 0o077 and path.suffix != ".json"
     ]
     assert open_to_others == []

@@ -29,8 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def done(home: Path, files: list[Path]) -> Finished:
-    return run_roci(
-        ["ingest", "ca_school_directory", *files, "--json"], {"ROCI_HOME": str(home)})
+    return run_roci(["ingest", "ca_school_directory", *files, "--json"], {"ROCI_HOME": str(home)})
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +99,8 @@ def test_accents_are_kept_and_no_name_is_garbled(published):
     accented = {name for name in published.values() if not name.isascii()}
     assert any("ñ" in name for name in accented) and any("é" in name for name in accented)
     garbled = [
-        name for name in accented
+        name
+        for name in accented
         if "\ufffd" in name or "Ã" in name or any(ord(c) < 32 or 127 <= ord(c) < 160 for c in name)
     ]
     assert garbled == []
@@ -108,8 +108,12 @@ def test_accents_are_kept_and_no_name_is_garbled(published):
 
 def test_the_sb_and_the_cast_file_of_a_year_each_add_schools(published, files):
     by_programme = {
-        part: {(y, s) for path in files if path.name.startswith(f"{part}_ca2024")
-               for y, s, _ in schools_of(path)}
+        part: {
+            (y, s)
+            for path in files
+            if path.name.startswith(f"{part}_ca2024")
+            for y, s, _ in schools_of(path)
+        }
         for part in ("sb", "cast")
     }
     assert by_programme["sb"] - by_programme["cast"] and by_programme["cast"] - by_programme["sb"]

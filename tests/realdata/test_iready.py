@@ -75,5 +75,4 @@ def test_the_samples_load_once_a_directory_names_their_schools(
     assert {school: code for _, school, code, _, _ in found} == codes
     assert {subject for subject, *_ in found} == {"reading", "math"}
     assert all(rows == distinct for *_, rows, distinct in found), "one result per window"
-    assert sum(rows for *_, rows, _ in found) == sum(
-        load["loaded"] for load in done.json["loads"])
+    assert sum(rows for *_, rows, _ in found) == sum(load["loaded"] for load in done.json["loads"])

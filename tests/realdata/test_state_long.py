@@ -85,8 +85,11 @@ def splits() -> Iterator[tuple[str, ...]]:
 
 
 def cells(rows: pd.DataFrame) -> pd.DataFrame:
-    """Every cell of the mart, counted over the rows: the file has no partner schools."""
-    levels = {"all": None, "district": "district_id", "rest": "district_id", "school": "school_id"}
+    """Every cell of the mart, counted over the rows.
+
+    No partner school is configured, so no district is split into partners and the rest.
+    """
+    levels = {"all": None, "district": "district_id", "school": "school_id"}
     parts = []
     for (level, column), by_grade, split in itertools.product(
         levels.items(), (False, True), splits()
@@ -107,8 +110,11 @@ def cells(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def indexed(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.astype(dict.fromkeys([*KEY[1:], *DIMENSIONS], object)).set_index(
-        [*KEY, *DIMENSIONS]).sort_index()
+    return (
+        frame.astype(dict.fromkeys([*KEY[1:], *DIMENSIONS], object))
+        .set_index([*KEY, *DIMENSIONS])
+        .sort_index()
+    )
 
 
 def test_every_row_is_loaded_and_those_without_a_score_are_kept(done, home):
@@ -131,9 +137,7 @@ def test_121_school_numbers_are_123_schools(done, home):
     assert row == (121, 123, 3)
 
 
-def test_every_cell_equals_a_count_over_the_raw_file_and_none_is_missing_or_extra(
-    done, home, raw
-):
+def test_every_cell_equals_a_count_over_the_raw_file_and_none_is_missing_or_extra(done, home, raw):
     ours = indexed(duckdb_frame(home))
     theirs = indexed(cells(counted(raw)))
     assert not ours.index.duplicated().any()
