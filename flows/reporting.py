@@ -186,7 +186,7 @@ def show_quarantine(
     if table is None:
         show_records([], as_json, f"{load_id} has no rows in quarantine")
         return 0
-    reasons = {"source_row", "codes", "fields"}
+    reasons = {"source_row", "reject_codes", "reject_fields"}
     shown = [name for name in table.column_names if values or name in reasons]
     show_records(table.select(shown).slice(0, limit).to_pylist(), as_json)
     if not as_json and table.num_rows > limit:

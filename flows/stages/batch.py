@@ -13,12 +13,13 @@ import pyarrow.parquet as pq
 from configs.errors import LoadHeld
 from configs.models import Source
 from flows.context import Context
+from flows.stages.slicing import view
 from warehouse.ledger import Check
 from warehouse.ledger_records import Load
 from warehouse.staging import StagedFiles
 
 if TYPE_CHECKING:
-    from flows.stages.loading import Work
+    from flows.stages.work import Work
     from validation.suites import Check as Found
 
 PROFILE = "profile"
@@ -40,7 +41,6 @@ def check_batch(
     Raises:
         LoadHeld: a check of severity `hold` did not pass and no person has released the load.
     """
-    from flows.stages.loading import view
     from validation.profile import batch_profile, profile_values
     from validation.suites import needed_columns, run_batch_suite, suite_for
 

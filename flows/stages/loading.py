@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -21,52 +21,34 @@ from configs.errors import (
     LoadHeld,
     RociError,
 )
-from configs.models import Source
 from flows.context import Context
 from flows.faults import unexpected
 from flows.load_key import load_inputs, load_key
 from flows.outcome import LoadOutcome
 from flows.stages.batch import check_batch
-from flows.stages.extract import Extract, open_extract
+from flows.stages.extract import open_extract
 from flows.stages.intake import Incoming, leave_landing, load_lock
+from flows.stages.recording import (
+    keep_in_quarantine,
+    record_across_step,
+    record_rows,
+    record_rows_step,
+)
 from flows.stages.rows import RowTally, StagedRows, flag_texts, stage_rows
-from flows.stages.slicing import slices_of
+from flows.stages.slicing import slices_of, view
+from flows.stages.work import Resolved, Work
 from transforms.faults import all_faults
 from transforms.repeats import resolve
 from validation.cross_rows import check_cross_rows
 from warehouse.ledger import Counts, LoadedPartitions, Step
 from warehouse.ledger_records import Load
 from warehouse.locks import lock
-from warehouse.staging import StagedFiles, amend
+from warehouse.staging import amend
 
 log = logging.getLogger("roci.load")
 
 LAKE_WAIT_SECONDS = 3600
 REJECTED = ("DUPLICATE_CONFLICT",)
-
-
-@dataclass(frozen=True)
-class Work:
-    """One load under way: whose it is, where its rows are staged, what is left out of it.
-
-    `released` is the held load that a person let through. `suites` is whether the batch suite runs.
-    """
-
-    load_id: str
-    source: Source
-    incoming: Incoming
-    folder: Path
-    released: bool = False
-    suites: bool = True
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """A whole file's rows after the rules across rows."""
-
-    files: StagedFiles
-    rows: dict[str, int]
-    tally: RowTally
 
 
 def load_incoming(
@@ -166,14 +148,14 @@ def _load(context: Context, work: Work) -> None:
         staged = stage_rows(
             extract.pieces, extract.encoder, work.source, context.catalogue, work.folder
         )
-        _step(context, work, "rows", staged.tally, clock)
+        record_rows_step(context, work, staged.tally, clock)
         clock = time.perf_counter()
         with duckdb.connect() as con:
             resolved = _resolve(context, work, staged, con)
-            _across_step(context, work, staged, resolved, clock)
+            record_across_step(context, work, staged, resolved, clock)
             # Before anything can refuse the file: its reasons are what a person will ask for.
-            _quarantine(context, work, extract, resolved.tally.rejects)
-            _record_rows(context, work.load_id, resolved.tally, con)
+            keep_in_quarantine(context, work, extract, resolved.tally.rejects)
+            record_rows(context, work.load_id, resolved.tally, con)
             _refuse_too_many_rejects(work, resolved.tally)
             if work.suites and resolved.rows:
                 check_batch(context, work, resolved.files, con)
@@ -253,22 +235,6 @@ def _earlier(context: Context, work: Work, con: duckdb.DuckDBPyConnection) -> st
     return "earlier"
 
 
-def view(con: duckdb.DuckDBPyConnection, name: str, files: StagedFiles) -> None:
-    """Make a view over staged files, with column `partition`."""
-    selects = [
-        f"SELECT *, {_quoted(partition)} AS partition FROM read_parquet("
-        + "["
-        + ", ".join(_quoted(str(path)) for path in paths)
-        + "], hive_partitioning = false)"
-        for partition, paths in files.items()
-    ]
-    con.execute(f"CREATE OR REPLACE VIEW {name} AS " + " UNION ALL BY NAME ".join(selects))
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _commit(
     context: Context, work: Work, resolved: Resolved, con: duckdb.DuckDBPyConnection
 ) -> None:
@@ -303,88 +269,6 @@ def _nothing_left(work: Work, counts: Counts) -> FileRefused:
         found=f"{counts.received} records, none of which can be loaded",
         expected="at least one record to load",
         remedy=f"see `roci explain {work.load_id}` for the reasons, or export the file again",
-    )
-
-
-def _step(context: Context, work: Work, name: str, tally: RowTally, clock: float) -> None:
-    context.ledger.record_step(
-        work.load_id,
-        Step(
-            name,
-            rows_in=tally.received,
-            rows_made=tally.made,
-            rows_out=tally.staged,
-            rows_rejected=tally.rejected,
-            rows_set_aside=tally.aside,
-            seconds=time.perf_counter() - clock,
-        ),
-    )
-
-
-def _across_step(
-    context: Context, work: Work, staged: StagedRows, resolved: Resolved, clock: float
-) -> None:
-    before, after = staged.tally, resolved.tally
-    context.ledger.record_step(
-        work.load_id,
-        Step(
-            "across",
-            rows_in=before.staged,
-            rows_out=after.staged,
-            rows_rejected=after.rejected - before.rejected,
-            rows_set_aside=after.aside - before.aside,
-            seconds=time.perf_counter() - clock,
-        ),
-    )
-
-
-def _record_rows(
-    context: Context, load_id: str, tally: RowTally, con: duckdb.DuckDBPyConnection
-) -> None:
-    """Note in the ledger which rows left and why, and how many stay with which remark."""
-    rejects = one_per_code(con, all_faults(tally.rejects))
-    context.ledger.record_rows(load_id, rejects, "reject")
-    aside = one_per_code(con, all_faults(tally.set_aside))
-    context.ledger.record_rows(load_id, aside, "set_aside")
-    con.register("flagged", one_per_code(con, all_faults(tally.flags)))
-    counts = con.execute("SELECT code, field, count(*) FROM flagged GROUP BY ALL").fetchall()
-    context.ledger.record_flags(load_id, {(code, field): rows for code, field, rows in counts})
-
-
-def one_per_code(con: duckdb.DuckDBPyConnection, faults: pa.Table) -> pa.Table:
-    """Return one fault for each row and code; of several fields the names are joined."""
-    con.register("told", faults)
-    return con.sql(
-        "SELECT source_row, code, string_agg(DISTINCT field, ', ' ORDER BY field) AS field "
-        "FROM told GROUP BY source_row, code ORDER BY source_row, code"
-    ).to_arrow_table()
-
-
-def _quarantine(context: Context, work: Work, extract: Extract, rejects: list[pa.Table]) -> None:
-    """Keep the rejected rows as they stand in the file, with their codes and fields."""
-    if not any(table.num_rows for table in rejects):
-        return
-    reasons = _reasons(all_faults(rejects))
-    raw = extract.raw_rows(reasons["source_row"].to_pylist())
-    context.quarantine.write(work.load_id, reasons.join(raw, "source_row").sort_by("source_row"))
-
-
-def _reasons(faults: pa.Table) -> pa.Table:
-    """Return a row for each rejected row: `source_row`, its `codes` and its `fields`."""
-    codes: dict[int, dict[str, set[str]]] = {}
-    for fault in faults.to_pylist():
-        of_row = codes.setdefault(fault["source_row"], {"codes": set(), "fields": set()})
-        of_row["codes"].add(fault["code"])
-        of_row["fields"].update([fault["field"]] if fault["field"] else [])
-    rows = sorted(codes)
-    return pa.table(
-        {
-            "source_row": pa.array(rows, pa.int32()),
-            "codes": pa.array([",".join(sorted(codes[row]["codes"])) for row in rows], pa.string()),
-            "fields": pa.array(
-                [",".join(sorted(codes[row]["fields"])) for row in rows], pa.string()
-            ),
-        }
     )
 
 

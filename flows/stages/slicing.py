@@ -1,10 +1,11 @@
-"""Which slices of the marts each partition of a load has rows of."""
+"""The staged rows of a load as a relation, and which slices of the marts they belong to."""
 
 from __future__ import annotations
 
 import duckdb
 
 from flows.slices import slice_name
+from warehouse.staging import StagedFiles
 
 
 def slices_of(con: duckdb.DuckDBPyConnection, relation: str, table: str) -> dict[str, list[str]]:
@@ -22,3 +23,19 @@ def slices_of(con: duckdb.DuckDBPyConnection, relation: str, table: str) -> dict
         name = slice_name(assessment, year) if assessment else str(year)
         slices.setdefault(partition, []).append(name)
     return slices
+
+
+def view(con: duckdb.DuckDBPyConnection, name: str, files: StagedFiles) -> None:
+    """Make a view over staged files, with column `partition`."""
+    selects = [
+        f"SELECT *, {_quoted(partition)} AS partition FROM read_parquet("
+        + "["
+        + ", ".join(_quoted(str(path)) for path in paths)
+        + "], hive_partitioning = false)"
+        for partition, paths in files.items()
+    ]
+    con.execute(f"CREATE OR REPLACE VIEW {name} AS " + " UNION ALL BY NAME ".join(selects))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

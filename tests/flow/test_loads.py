@@ -226,7 +226,7 @@ def test_a_file_past_its_threshold_is_refused_whole_and_the_earlier_one_stays(co
     assert everyone(context) == (40, 40, 2500)
     kept = context.quarantine.read(load.load_id)
     assert kept["source_row"].to_pylist() == [2, 3, 4]
-    assert set(kept["codes"].to_pylist()) == {"UNKNOWN_CODE"}
+    assert set(kept["reject_codes"].to_pylist()) == {"UNKNOWN_CODE"}
 
 
 def test_rows_below_the_threshold_wait_in_quarantine_and_the_rest_is_loaded(context, tmp_path):

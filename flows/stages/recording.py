@@ -1,0 +1,103 @@
+"""What is kept of a load beside its rows: steps, reasons, remarks, and the rejected rows."""
+
+from __future__ import annotations
+
+import time
+
+import duckdb
+import pyarrow as pa
+
+from flows.context import Context
+from flows.stages.extract import Extract
+from flows.stages.rows import RowTally, StagedRows
+from flows.stages.work import Resolved, Work
+from transforms.faults import all_faults
+from warehouse.ledger import Step
+
+
+def record_rows_step(context: Context, work: Work, tally: RowTally, clock: float) -> None:
+    """Note in the ledger what became of the file's rows one by one; `clock` is when it began."""
+    context.ledger.record_step(
+        work.load_id,
+        Step(
+            "rows",
+            rows_in=tally.received,
+            rows_made=tally.made,
+            rows_out=tally.staged,
+            rows_rejected=tally.rejected,
+            rows_set_aside=tally.aside,
+            seconds=time.perf_counter() - clock,
+        ),
+    )
+
+
+def record_across_step(
+    context: Context, work: Work, staged: StagedRows, resolved: Resolved, clock: float
+) -> None:
+    """Note in the ledger which rows left because of other rows."""
+    before, after = staged.tally, resolved.tally
+    context.ledger.record_step(
+        work.load_id,
+        Step(
+            "across",
+            rows_in=before.staged,
+            rows_out=after.staged,
+            rows_rejected=after.rejected - before.rejected,
+            rows_set_aside=after.aside - before.aside,
+            seconds=time.perf_counter() - clock,
+        ),
+    )
+
+
+def record_rows(
+    context: Context, load_id: str, tally: RowTally, con: duckdb.DuckDBPyConnection
+) -> None:
+    """Note in the ledger which rows left and why, and how many stay with which remark."""
+    rejects = one_per_code(con, all_faults(tally.rejects))
+    context.ledger.record_rows(load_id, rejects, "reject")
+    aside = one_per_code(con, all_faults(tally.set_aside))
+    context.ledger.record_rows(load_id, aside, "set_aside")
+    con.register("flagged", one_per_code(con, all_faults(tally.flags)))
+    counts = con.execute("SELECT code, field, count(*) FROM flagged GROUP BY ALL").fetchall()
+    context.ledger.record_flags(load_id, {(code, field): rows for code, field, rows in counts})
+
+
+def one_per_code(con: duckdb.DuckDBPyConnection, faults: pa.Table) -> pa.Table:
+    """Return one fault for each row and code; of several fields the names are joined."""
+    con.register("told", faults)
+    return con.sql(
+        "SELECT source_row, code, string_agg(DISTINCT field, ', ' ORDER BY field) AS field "
+        "FROM told GROUP BY source_row, code ORDER BY source_row, code"
+    ).to_arrow_table()
+
+
+def keep_in_quarantine(
+    context: Context, work: Work, extract: Extract, rejects: list[pa.Table]
+) -> None:
+    """Keep the rejected rows as they stand in the file, with their codes and fields."""
+    if not any(table.num_rows for table in rejects):
+        return
+    reasons = _reasons(all_faults(rejects))
+    raw = extract.raw_rows(reasons["source_row"].to_pylist())
+    context.quarantine.write(work.load_id, reasons.join(raw, "source_row").sort_by("source_row"))
+
+
+def _reasons(faults: pa.Table) -> pa.Table:
+    """Return a row for each rejected row: `source_row`, its `reject_codes` and `reject_fields`."""
+    codes: dict[int, dict[str, set[str]]] = {}
+    for fault in faults.to_pylist():
+        of_row = codes.setdefault(fault["source_row"], {"codes": set(), "fields": set()})
+        of_row["codes"].add(fault["code"])
+        of_row["fields"].update([fault["field"]] if fault["field"] else [])
+    rows = sorted(codes)
+    return pa.table(
+        {
+            "source_row": pa.array(rows, pa.int32()),
+            "reject_codes": pa.array(
+                [",".join(sorted(codes[row]["codes"])) for row in rows], pa.string()
+            ),
+            "reject_fields": pa.array(
+                [",".join(sorted(codes[row]["fields"])) for row in rows], pa.string()
+            ),
+        }
+    )
