@@ -6,19 +6,28 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 # The kernel counts a process's memory from the moment it is forked, so whoever measures must be
 # small: nothing heavy is imported here or in run.py.
 PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
+PROCESSES = Path("/proc")
+SAMPLE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finished process. `told` is the JSON object on the last line of what it printed."""
+    """One finished process.
+
+    peak_mb: the most memory that it and the processes it started held together, as far as
+        `/proc` shows it; elsewhere the most that any one of them held.
+    told: the JSON object on the last line of what it printed.
+    """
 
     seconds: float
     cpu_seconds: float
@@ -37,7 +46,10 @@ def measure(command: Sequence[str], environment: Mapping[str, str] | None = None
         command, env={**os.environ, **(environment or {})}, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
+    tree = _Tree(process.pid)
+    tree.start()
     printed = process.stdout.read()
+    tree.stop()
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -47,9 +59,47 @@ def measure(command: Sequence[str], environment: Mapping[str, str] | None = None
     return Run(
         seconds=seconds,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
-        peak_mb=usage.ru_maxrss * PEAK_UNIT / 1e6,
+        peak_mb=max(usage.ru_maxrss * PEAK_UNIT / 1e6, tree.peak_mb),
         told=_last_object(printed),
     )
+
+
+class _Tree(threading.Thread):
+    """Looks again and again at the memory of a process and of those that it started."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid, self.peak_mb = pid, 0.0
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        while not self._done.wait(SAMPLE_SECONDS):
+            held = sum(_resident_mb(pid) for pid in _family(self.pid))
+            self.peak_mb = max(self.peak_mb, held)
+
+    def stop(self) -> None:
+        self._done.set()
+        self.join()
+
+
+def _family(pid: int) -> Iterator[int]:
+    """Yield a process and all that descend from it."""
+    yield pid
+    for thread in (PROCESSES / str(pid) / "task").glob("*"):
+        for child in _text(thread / "children").split():
+            yield from _family(int(child))
+
+
+def _resident_mb(pid: int) -> float:
+    pages = _text(PROCESSES / str(pid) / "statm").split()
+    return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6 if pages else 0.0
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii")
+    except OSError:  # it has just ended
+        return ""
 
 
 def _last_object(printed: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Size:
 SIZES = (Size("1M", 1_000_000, 2_000), Size("5M", 5_000_000, 4_000))
 
 
-def results(size: Size, found: Results, compared: bool) -> dict[str, Path]:
+def results(size: Size, found: Results, *, comparing: bool) -> dict[str, Path]:
     """Measure one round of yardstick and roci on one file; return roci's marts."""
     home, out = WORK / f"home_{size.name}", WORK / f"yardstick_{size.name}"
     for folder in (home, out):
@@ -54,7 +54,7 @@ def results(size: Size, found: Results, compared: bool) -> dict[str, Path]:
     ours = measure([*_module("worker"), "results", str(size.file), str(home)])
     _note_both(size, found, theirs, ours)
     marts = {name: Path(path) for name, path in ours.told["marts"].items()}
-    if not compared:
+    if comparing:
         command = [*_module("compare"), str(out), str(marts[MART]), ours.told["quarantine"]]
         found.equality[size.name] = measure(command).told
     return marts
@@ -107,7 +107,7 @@ def one_round(number: int, sizes: tuple[Size, ...], real: Path | None, found: Re
     """Measure everything once."""
     for size in sizes:
         _say(f"round {number}: {size.name} rows")
-        marts = results(size, found, compared=number > 1)
+        marts = results(size, found, comparing=number == 1)
         if size is sizes[0]:
             verbs(WORK / f"home_{size.name}", found)
             _say(f"round {number}: SQL copies")
@@ -154,9 +154,8 @@ def _files(sizes: tuple[Size, ...]) -> Iterator[None]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure roci beside a hand-written script.")
     parser.add_argument("--quick", action="store_true", help="one round of 1M rows")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
-    rounds, sizes = (1, SIZES[:1]) if options.quick else (options.rounds, SIZES)
+    rounds, sizes = (1, SIZES[:1]) if options.quick else (ROUNDS, SIZES)
     found, real = Results(rounds), _real_file()
     if real is None:
         found.skipped.append(

@@ -130,9 +130,12 @@ def main() -> None:
     two.add_argument("engine", choices=("sqlite", "postgresql"))
     two.add_argument("home", type=Path)
     two.add_argument("mart", type=Path)
-    options = vars(parser.parse_args())
-    verb = {"results": results, "copies": copies}[options.pop("verb")]
-    print(json.dumps(verb(**options)))
+    options = parser.parse_args()
+    if options.verb == "results":
+        told = results(options.file, options.home)
+    else:
+        told = copies(options.engine, options.home, options.mart)
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -294,14 +294,18 @@ def sources_check(
 @marts_app.command("build")
 @told
 def marts_build(
+    mart: Annotated[str | None, typer.Argument(help="Build this one anew, changed or not.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what has not changed.")] = False,
     engine: Engine = "direct",
     json: Json = False,
 ) -> int:
-    """Build the marts whose loads have changed and publish them."""
-    from flows.running import run_build
+    """Build the marts whose loads have changed and publish them, all as one publication."""
+    from flows.running import require_mart, run_build
 
     context = _context()
+    if mart is not None:
+        require_mart(mart)
+        everything = True
     return _finish(run_build(context, everything=everything, engine=_engine(engine)), context, json)
 
 

@@ -123,6 +123,24 @@ def discard_load(context: Context, load_id: str) -> int:
     return 0
 
 
+def require_mart(name: str) -> None:
+    """Refuse the name of a mart that does not exist.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    from flows.stages.marts import KEYS
+
+    if name not in KEYS:
+        raise UsageError(
+            "UNKNOWN_MART",
+            where="roci marts build",
+            found=name,
+            expected="one of " + ", ".join(sorted(KEYS)),
+            remedy="check the spelling; without a name everything that changed is built",
+        )
+
+
 def run_build(context: Context, *, everything: bool, engine: str) -> RunOutcome:
     """Build the marts that changed, or all of them."""
     if engine == "prefect":
