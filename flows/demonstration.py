@@ -117,7 +117,8 @@ def _say_where(context: Context, site: Path) -> None:
     home = context.workspace
     typer.echo(f"\nMarts:      {home.marts_reporting}\nSQL marts:  {home.reporting_path}")
     typer.echo(f"Data Docs:  {home.docs / 'index.html'}")
-    typer.echo(f"Partner schools of the demo are named in {site / 'network.yml'}")
+    typer.echo(f"Partner schools: named in {site / 'network.yml'}; before any other command here:")
+    typer.echo(f"  export ROCI_HOME={home.home} ROCI_CONFIG={site}")
     typer.echo("\nTry:")
     for sql in TRY_SQL:
         typer.echo(f'  sqlite3 -header -column {home.reporting_path} "{sql}"')

@@ -45,7 +45,9 @@ def row_counts(context: Context, load_id: str) -> list[RowCount]:
         for count in context.ledger.rejected_counts(load_id)
     ]
     flags = context.ledger.flags(load_id)
-    return rejected + [RowCount("flag", flag.code, flag.field, flag.rows) for flag in flags]
+    return rejected + [
+        RowCount("flag", flag.code, flag.field, flag.rows, flag.first_rows) for flag in flags
+    ]
 
 
 def explanation(context: Context, load_id: str) -> dict[str, Any]:

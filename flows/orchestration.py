@@ -95,8 +95,7 @@ def nightly_name() -> str:
 @flow(name="build_marts", flow_run_name="build marts", validate_parameters=False)
 def build_marts(everything: bool = False) -> State[Any]:
     """Build the marts that changed, or all of them."""
-    build = _result(marts_task.submit(everything))
-    return _run_state(RunOutcome(build=build))
+    return _load_then_build([], build=True, everything=everything)
 
 
 @flow(name="ingest", flow_run_name="ingest {source}", validate_parameters=False)
@@ -124,6 +123,7 @@ def _load_then_build(
     incoming: Sequence[Incoming],
     *,
     build: bool,
+    everything: bool = False,
     refused: Sequence[LoadOutcome] = (),
 ) -> State[Any]:
     """Load phase by phase (directories, rosters, results), so that each finds what it refers to."""
@@ -133,7 +133,7 @@ def _load_then_build(
         futures = [load_task.submit(item.source, item.file_name, asdict(item)) for item in phase]
         run = run.with_loads([_result(future) for future in futures])
     if build:
-        run = RunOutcome(loads=run.loads, build=_result(marts_task.submit(False)))
+        run = RunOutcome(loads=run.loads, build=_result(marts_task.submit(everything)))
     _artifact(run)
     return _run_state(run)
 

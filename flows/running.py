@@ -145,10 +145,10 @@ def run_build(context: Context, *, everything: bool, engine: str) -> RunOutcome:
     """Build the marts that changed, or all of them."""
     if engine == "prefect":
         return _through_prefect(context, "build_marts", {"everything": everything}, None)
-    return _with_build(context, RunOutcome(), everything=everything)
+    return load_all(context, Taken(), everything=everything)
 
 
-def load_all(context: Context, taken: Taken) -> RunOutcome:
+def load_all(context: Context, taken: Taken, *, everything: bool = False) -> RunOutcome:
     """Load phase by phase without Prefect; a file that fails never stops the others."""
     from flows.stages.loading import load_incoming
 
@@ -161,7 +161,7 @@ def load_all(context: Context, taken: Taken) -> RunOutcome:
                 step(item.file_name)
                 outcomes.append(load_incoming(context, item))
             run = run.with_loads(outcomes)
-    return _with_build(context, run)
+    return _with_build(context, run, everything=everything)
 
 
 def _with_build(context: Context, run: RunOutcome, *, everything: bool = False) -> RunOutcome:

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from configs.errors import RociError
-from warehouse.workspace import Workspace
+from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER, Workspace
 
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
 
@@ -57,8 +57,9 @@ class Landing:
 
         An earlier refused file of the same name stays: the newcomer gets a number.
         """
-        self.workspace.refused.mkdir(parents=True, exist_ok=True)
+        self.workspace.refused.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         target = self._move_aside(file)
+        target.chmod(PRIVATE_FILE)
         district = f"district folder: {file.district_id}\n" if file.district_id else ""
         note = target.with_name(f"{target.name}.why.txt")
         refused_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -15,7 +15,7 @@ from configs.errors import RociError
 from warehouse import ledger_tables as tables
 from warehouse.bulk import insert_rows
 from warehouse.ledger_queries import LedgerQueries
-from warehouse.ledger_records import Check, Counts, Fault, MartRecord, Step
+from warehouse.ledger_records import Check, Counts, Fault, FlagCount, MartRecord, Step
 
 __all__ = ["Check", "Counts", "Fault", "Ledger", "LoadedPartitions", "MartRecord", "Step"]
 
@@ -104,12 +104,11 @@ class Ledger(LedgerQueries):
         with self._write() as connection:
             insert_rows(connection, tables.rejected_row, rows)
 
-    def record_flags(self, load_id: str, counts: Mapping[tuple[str, str | None], int]) -> None:
-        """Note how many loaded rows carry each flag, by code and field."""
+    def record_flags(self, load_id: str, counts: Iterable[FlagCount]) -> None:
+        """Note how many loaded rows carry each flag, by code and field, and the first of them."""
         rows = [
-            {"load_id": load_id, "code": code, "field": field or "", "rows": count}
-            for (code, field), count in counts.items()
-        ]
+            dict(asdict(count), load_id=load_id, field=count.field or "") for count in counts
+        ]  # fmt: skip
         if rows:
             with self._write() as connection:
                 connection.execute(tables.flag_count.insert(), rows)

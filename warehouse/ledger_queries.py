@@ -182,7 +182,10 @@ class LedgerQueries:
             .where(table.c.load_id == load_id)
             .order_by(table.c.rows.desc(), table.c.code, table.c.field)
         )
-        return [FlagCount(row.code, row.field or None, row.rows) for row in self._rows(query)]
+        return [
+            FlagCount(row.code, row.field or None, row.rows, tuple(row.first_rows))
+            for row in self._rows(query)
+        ]
 
     def live_partitions(self, table: str | None = None) -> list[LivePartition]:
         """Return each partition of a lake table, or of all, with the load whose rows it holds."""

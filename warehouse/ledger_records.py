@@ -150,11 +150,12 @@ class RejectedCount:
 
 @dataclass(frozen=True)
 class FlagCount:
-    """How many loaded rows carry one flag."""
+    """How many loaded rows carry one flag, and the first of them."""
 
     code: str
     field: str | None
     rows: int
+    first_rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

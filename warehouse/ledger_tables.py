@@ -153,4 +153,5 @@ flag_count = sa.Table(
     sa.Column("code", sa.Text, primary_key=True),
     sa.Column("field", sa.Text, primary_key=True),
     sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("first_rows", sa.JSON, nullable=False),
 )

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import duckdb
 
-from configs.errors import PublicationHeld
+from configs.errors import PublicationHeld, listed
 from flows.context import Context
 from flows.outcome import BuildOutcome
 from flows.slices import slice_parts
 from flows.stages.marts import KEYS, MartFiles, connect, write_marts
-from flows.stages.planning import BuildPlan, plan_build
+from flows.stages.planning import DIRECTORY, RESULTS, ROSTER, BuildPlan, plan_build
 from warehouse.ledger import MartRecord
 from warehouse.locks import lock
 from warehouse.publish import Mart, MartArea
@@ -45,6 +45,9 @@ def build_marts(context: Context, *, everything: bool = False) -> BuildOutcome:
     started = time.perf_counter()
     with lock(context.workspace, "publication", WAIT_SECONDS, what="publication"):
         context.publisher.recover()
+        ahead = lake_ahead(context)
+        if ahead is not None:
+            return BuildOutcome(None, "held", code=ahead.code, message=str(ahead))
         plan = plan_build(context, everything=everything)
         if plan.nothing_to_do:
             return BuildOutcome(None, "unchanged", slices_kept=len(plan.kept))
@@ -78,6 +81,27 @@ def build_marts(context: Context, *, everything: bool = False) -> BuildOutcome:
         len(plan.kept),
         rows,
         seconds=seconds,
+    )
+
+
+def lake_ahead(context: Context) -> PublicationHeld | None:
+    """Return why nothing may be built while the lake holds rows that the ledger has not taken in.
+
+    A crash between the two leaves such rows; the load that wrote them has to be done again first.
+    """
+    loads: set[str] = set()
+    for table in (RESULTS, ROSTER, DIRECTORY):
+        told = {(p.source, p.partition, p.load_id) for p in context.ledger.live_partitions(table)}
+        held = {(p.source, p.partition, p.load_id) for p in context.lake.partition_loads(table)}
+        loads |= {load_id for _, _, load_id in held - told}
+    if not loads:
+        return None
+    return PublicationHeld(
+        "LAKE_AHEAD",
+        where="the lake",
+        found=f"rows of {listed(loads)}, which did not end as loaded",
+        expected="the rows of loaded loads only",
+        remedy=f"type `roci rerun {' '.join(sorted(loads)[:5])}`; the last publication stays",
     )
 
 

@@ -13,6 +13,9 @@ from flows.stages.rows import RowTally, StagedRows
 from flows.stages.work import Resolved, Work
 from transforms.faults import all_faults
 from warehouse.ledger import Step
+from warehouse.ledger_records import FlagCount
+
+FIRST_ROWS = 5
 
 
 def record_rows_step(context: Context, work: Work, tally: RowTally, clock: float) -> None:
@@ -58,8 +61,14 @@ def record_rows(
     aside = one_per_code(con, all_faults(tally.set_aside))
     context.ledger.record_rows(load_id, aside, "set_aside")
     con.register("flagged", one_per_code(con, all_faults(tally.flags)))
-    counts = con.execute("SELECT code, field, count(*) FROM flagged GROUP BY ALL").fetchall()
-    context.ledger.record_flags(load_id, {(code, field): rows for code, field, rows in counts})
+    counts = con.execute(
+        "SELECT code, field, count(*), list(source_row ORDER BY source_row)[:?] "
+        "FROM flagged GROUP BY code, field",
+        [FIRST_ROWS],
+    ).fetchall()
+    context.ledger.record_flags(
+        load_id, [FlagCount(code, field, rows, tuple(first)) for code, field, rows, first in counts]
+    )
 
 
 def one_per_code(con: duckdb.DuckDBPyConnection, faults: pa.Table) -> pa.Table:
