@@ -19,18 +19,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from configs.errors import ConfigurationError
-from configs.models import (
-    Assessment,
-    CodeWords,
-    Marts,
-    Network,
-    Profile,
-    Source,
-    Suite,
-    Table,
-    Vocabulary,
-)
+from configs.models import Assessment, CodeWords, Marts, Network, Profile, Suite, Table, Vocabulary
 from configs.references import allowed_codes, known_vocabularies, reference_faults
+from configs.source_models import Source
 
 __all__ = ["Catalogue", "allowed_codes", "digest", "known_vocabularies", "load_catalogue", "merge"]
 

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from configs.models import Assessment, Layout, ScoreRange, Source, Table, as_list
+from configs.models import Assessment, ScoreRange, Table
+from configs.source_models import Layout, Source, as_list
 
 if TYPE_CHECKING:
     from configs.catalogue import Catalogue
@@ -58,9 +59,6 @@ def _table_faults(name: str, table: Table, catalogue: Catalogue) -> Iterator[str
             yield f"fields.yml: {name}.grain: no field {field_name}"
 
 
-# --- assessments ------------------------------------------------------------------------------
-
-
 def _assessment_faults(assessment: Assessment, catalogue: Catalogue) -> Iterator[str]:
     yield from _unknown_codes("subjects", assessment.subjects, "subject", catalogue)
     grades = [score_range.grade for score_range in assessment.score_ranges]
@@ -101,9 +99,6 @@ def _unknown_codes(
         unknown = sorted(set(codes) - set(allowed_codes(catalogue, vocabulary)))
         if unknown:
             yield f"{where}: {unknown} not in vocabulary {vocabulary}"
-
-
-# --- sources ----------------------------------------------------------------------------------
 
 
 def _source_faults(source: Source, catalogue: Catalogue) -> Iterator[str]:

@@ -49,9 +49,9 @@ def told(verb: Callable[..., Any]) -> Callable[..., Any]:
         except RociError as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(error.exit_code) from None
-        except OSError as error:
-            typer.echo(str(_as_infrastructure(error)), err=True)
-            raise typer.Exit(InfrastructureError.exit_code) from None
+        except BrokenPipeError:
+            sys.stderr.close()  # whoever reads us has had enough
+            raise typer.Exit(0) from None
         except Exception as error:  # a fault of ours: told plainly, and never with a value
             from flows.faults import unexpected
 
@@ -60,16 +60,6 @@ def told(verb: Callable[..., Any]) -> Callable[..., Any]:
         raise typer.Exit(code or 0)
 
     return run
-
-
-def _as_infrastructure(error: OSError) -> InfrastructureError:
-    return InfrastructureError(
-        "STORAGE_FAILED",
-        where=error.filename or "the workspace",
-        found=error.strerror or type(error).__name__,
-        expected="a workspace that can be read and written, with room on its disk",
-        remedy="free space or mend the permissions, then run the same command again",
-    )
 
 
 def _context() -> Context:

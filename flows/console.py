@@ -104,7 +104,7 @@ def show_run(run: RunOutcome, context: Context, as_json: bool) -> None:
         return
     if run.loads:
         typer.echo(as_table([_run_line(load) for load in run.loads]))
-    else:
+    elif run.build is None or run.build.state == "unchanged":
         typer.echo("nothing new")
     for load in run.loads:
         if load.needs_attention:

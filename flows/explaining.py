@@ -59,13 +59,20 @@ def explanation(context: Context, load_id: str) -> dict[str, Any]:
     load = context.ledger.load(load_id)
     return {
         "load": asdict(load),
-        "words": STATE_WORDS[load.state],
+        "words": state_words(load),
         "changed_since": _changed_since(context, load),
         "rows": [asdict(count) for count in row_counts(context, load_id)],
         "steps": [asdict(step) for step in context.ledger.steps(load_id)],
         "checks": [asdict(check) for check in context.ledger.checks(load_id)],
         "next": next_commands(load),
     }
+
+
+def state_words(load: Load) -> str:
+    """Return what a load's state means."""
+    if load.state == "superseded" and load.rows_loaded is None:
+        return "A person let the file through; the load that followed has its rows."
+    return STATE_WORDS[load.state]
 
 
 def _changed_since(context: Context, load: Load) -> list[str]:
@@ -95,7 +102,7 @@ def explanation_lines(context: Context, load_id: str) -> Iterator[str]:
     """Yield the explanation of a load as lines for a terminal."""
     load = context.ledger.load(load_id)
     yield f"{load.load_id}  {load.source}  {load.file_name}"
-    yield f"{STATE_WORDS[load.state]}"
+    yield state_words(load)
     yield from _cause_lines(load, context.catalogue.codes)
     if load.rows_received:
         yield (

@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
 from pathlib import Path
 
-from configs.errors import FileRefused, RociError
+from configs.errors import FileRefused, InfrastructureError, RociError
 
 log = logging.getLogger("roci")
 
 PLACES_KEPT = 8
+
+
+def _is_storage(error: Exception) -> bool:
+    """Return whether DuckDB could not read, write or hold what it had to."""
+    duckdb = sys.modules.get("duckdb")
+    if duckdb is None:
+        return isinstance(error, OSError)
+    return isinstance(error, OSError | duckdb.IOException | duckdb.OutOfMemoryException)
+
+
+def storage_failed(error: Exception) -> InfrastructureError:
+    """Return what a person is told where storage or memory gave out."""
+    told = isinstance(error, OSError)
+    return InfrastructureError(
+        "STORAGE_FAILED",
+        where=str(getattr(error, "filename", None) or "the workspace"),
+        found=(error.strerror if told else None) or type(error).__name__,  # type: ignore[attr-defined]
+        expected="a workspace that can be read and written, with room on its disk",
+        remedy="free space or mend the permissions, then run the same command again",
+    )
 
 
 def unexpected(error: Exception, where: str = "") -> RociError:
@@ -21,6 +42,8 @@ def unexpected(error: Exception, where: str = "") -> RociError:
     """
     if isinstance(error, RociError):
         return error
+    if _is_storage(error):
+        return storage_failed(error)
     frames = traceback.extract_tb(error.__traceback__)[-PLACES_KEPT:]
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames)]
     log.error("unexpected=%s at=%s", type(error).__name__, " < ".join(places))

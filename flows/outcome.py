@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 ATTENTION = ("failed", "held")
+# The source of a load that no source claimed.
+UNCLAIMED = "(none)"
 
 
 class Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from flows.console import as_table, show_records
 from flows.context import Context
 from flows.explaining import explanation, explanation_lines
 from flows.load_key import changed_parts, load_inputs
+from flows.outcome import UNCLAIMED
 from flows.slices import years_of
 from warehouse.ledger_records import Load
 
@@ -31,6 +33,7 @@ LOAD_COLUMNS = (
     "finished_at",
 )
 STOPPED = ("failed", "held")
+STATES = ("received", "loading", "loaded", "held", "failed", "superseded", "discarded")
 ATTENTION_SHOWN = 5
 
 
@@ -138,14 +141,33 @@ def load_record(load: Load) -> dict[str, Any]:
 def show_loads(
     context: Context, *, source: str | None, state: str | None, limit: int, as_json: bool
 ) -> int:
-    """Print loads, the newest first."""
+    """Print loads, the newest first.
+
+    Raises:
+        UsageError: there is no such source or state.
+    """
+    _require_one_of("--source", source, [*context.catalogue.sources, UNCLAIMED])
+    _require_one_of("--state", state, STATES)
     loads = context.ledger.loads(source=source, state=state, limit=limit)
     show_records(
         [load_record(load) for load in loads],
         as_json,
-        "no loads yet: put files into landing/ and type `roci run`",
+        "no load matches"
+        if source or state
+        else "no loads yet: put files into landing/ and type `roci run`",
     )
     return 0
+
+
+def _require_one_of(option: str, value: str | None, allowed: Sequence[str]) -> None:
+    if value is not None and value not in allowed:
+        raise UsageError(
+            "UNKNOWN_VALUE",
+            where=option,
+            found=value,
+            expected="one of " + ", ".join(allowed),
+            remedy="check the spelling",
+        )
 
 
 def show_explanation(context: Context, load_id: str, *, as_json: bool) -> int:
@@ -158,7 +180,7 @@ def show_explanation(context: Context, load_id: str, *, as_json: bool) -> int:
 
 
 def show_quarantine_list(context: Context, *, as_json: bool) -> int:
-    """Print the live loads that have rejected rows, a line for each reason."""
+    """Print the loads that have rejected rows, refused files included, a line for each reason."""
     records = [
         {
             "load_id": load.load_id,
@@ -169,7 +191,7 @@ def show_quarantine_list(context: Context, *, as_json: bool) -> int:
             "rows": count.rows,
         }
         for load in context.ledger.loads()
-        if load.rows_quarantined and load.state not in ("superseded", "discarded")
+        if load.state not in ("superseded", "discarded")
         for count in context.ledger.rejected_counts(load.load_id)
         if count.kind == "reject"
     ]
@@ -267,6 +289,7 @@ def show_configuration(*, as_json: bool) -> int:
 
 def init_database(context: Context) -> int:
     """Make the ledger's tables, and the three schemas on PostgreSQL; safe to repeat."""
+    context.database.create_areas()
     context.ledger.create()
     typer.echo(f"database ready ({context.database.dialect})")
     return 0

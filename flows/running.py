@@ -37,7 +37,16 @@ def run_nightly(
     """Take in everything new, load it, build what changed; one nightly at a time."""
     if engine == "prefect":
         return _through_prefect(context, "nightly", {"source": source}, workers)
+    if workers is not None:
+        raise UsageError(
+            "NO_WORKERS",
+            where="roci run --engine direct",
+            found=f"--workers {workers}",
+            expected="no --workers: without Prefect files load one after the other",
+            remedy="leave --workers out, or use --engine prefect",
+        )
     with nightly_lock(context):
+        context.workspace.tidy()
         return load_all(context, take_in(context, source))
 
 
@@ -73,6 +82,8 @@ def run_again(
             expected="one of them",
             remedy="name loads that `roci loads` shows, or add --failed",
         )
+    # As they arrived: a later file of a partition must end up in the place of an earlier one.
+    chosen.sort(key=lambda load: load.load_id)
     return _load(context, [_incoming(context, load) for load in chosen], engine=engine)
 
 
@@ -202,7 +213,9 @@ def _incoming(context: Context, load: Load) -> Incoming:
             expected="a load of a source",
             remedy="put the file into landing/ again, or `roci ingest SOURCE FILE`",
         )
-    return Incoming(load.source, load.file_name or "", load.sha256 or "", load.district_id)
+    return Incoming(
+        load.source, load.file_name or "", load.sha256 or "", load.district_id, from_raw=True
+    )
 
 
 def _expect_state(context: Context, load_id: str, states: tuple[str, ...]) -> Load:

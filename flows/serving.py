@@ -34,7 +34,7 @@ def serve_forever(context: Context) -> int:
             f"nightly at {profile.nightly_cron} ({profile.timezone}); "
             f"Prefect at {os.environ['PREFECT_API_URL']}; stop with Ctrl-C"
         )
-        serve_nightly(profile.nightly_cron, profile.timezone)
+        serve_nightly(profile.nightly_cron, profile.timezone, profile.workers)
     return 0
 
 

@@ -65,9 +65,6 @@ def build_cells(
     return CELLS
 
 
-# --- the codes that occur ---------------------------------------------------------------------
-
-
 def seen_statements(results: str, organisations: Organisations, plan: CellPlan) -> Iterator[str]:
     """Yield SQL that lists the units and combinations of groups that occur, and numbers them."""
     unit, groups = ", ".join(UNIT), ", ".join(plan.group_columns)
@@ -184,9 +181,6 @@ def _coded_groups_sql(plan: CellPlan, layout: KeyLayout) -> str:
     return f"SELECT seen.*, {bits} AS bits FROM cell_groups_seen AS seen {joins}"
 
 
-# --- students, then sums ----------------------------------------------------------------------
-
-
 def students_sql(results: str, plan: CellPlan) -> str:
     """Return SQL of the scored rows as keys of their finest cells, levels and scores."""
     same_groups = " AND ".join(f"g.{c} IS NOT DISTINCT FROM r.{c}" for c in plan.group_columns)
@@ -268,9 +262,6 @@ def _sums(plan: CellPlan) -> str:
     return ", ".join(f"sum({c})::{sums[c]} AS {c}" for c in order)
 
 
-# --- back to words ----------------------------------------------------------------------------
-
-
 def view_statements(plan: CellPlan, layout: KeyLayout) -> Iterator[str]:
     """Yield SQL of the view `cells`: keys as words again, one join for places, one for groups."""
     yield from _encoded_table(GROUPS, _groups_sql(plan, layout), plan.group_columns)
@@ -305,9 +296,6 @@ def _cells_sql(plan: CellPlan, layout: KeyLayout) -> str:
         LEFT JOIN {PLACES} AS p ON p.bits = cell_id & {layout.mask("system", "org")}
         LEFT JOIN {GROUPS} AS g ON g.bits = cell_id & {layout.mask(*plan.group_columns)}
     """
-
-
-# --- small pieces -----------------------------------------------------------------------------
 
 
 def _run(con: DuckDBPyConnection, statements: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from configs.errors import FileRefused
-from configs.models import Source
+from configs.source_models import Source
 from transforms.layouts import match_layout
 from transforms.oneroster import is_oneroster, oneroster_columns
 from transforms.probe import probe

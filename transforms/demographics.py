@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from configs.models import RaceFlags
+from configs.source_models import RaceFlags
 from transforms.coded import Coded
 from transforms.parse import Outcome
 

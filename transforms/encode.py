@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,6 @@ from transforms.layouts import columns_to_read
 from transforms.pieces import Piece
 
 SOURCE_ROW, IS_SCORED, SCHOOL_YEAR = "source_row", "is_scored", "school_year"
-LOST_ZERO_REPAIRED = "LOST_ZERO_REPAIRED"
 RESULTS = ("scale_score", "performance_level")
 
 
@@ -37,7 +35,6 @@ class Encoded:
             rows_in + rows_made = rows of `table` + ROW_WIDTH faults + rows set aside.
         rows_made: rows beyond the first of the same record.
         blank_rows: rows without any value, which are no records.
-        repairs: field -> how many of its values were repaired.
     """
 
     table: pa.Table
@@ -47,16 +44,6 @@ class Encoded:
     rows_in: int
     rows_made: int = 0
     blank_rows: int = 0
-    repairs: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def good(self) -> pa.Table:
-        """Return the rows of `table` that no fault names."""
-        faulted = np.unique(self.faults[SOURCE_ROW].to_numpy())
-        if not len(faulted):
-            return self.table
-        keep = ~np.isin(self.table[SOURCE_ROW].to_numpy(), faulted)
-        return self.table.filter(pa.array(keep))
 
 
 def typed_schema(table: str, catalogue: Catalogue) -> pa.Schema:
@@ -80,7 +67,6 @@ class Encoder:
         columns: the columns of the file that must be read.
         plain_columns: those of them that are best read as plain strings.
         schema: of every encoded table.
-        school_years: the school years met so far.
         year_columns: the columns that the school year is read from, if it is read from dates.
     """
 
@@ -103,12 +89,6 @@ class Encoder:
         )
         self.schema = typed_schema(source.table, catalogue)
         self._results = _carried_results(setting)
-        self.school_years: set[int] = set()
-
-    @property
-    def unmatched_schools(self) -> list[str]:
-        """Return the school names met so far that the district's directory does not know."""
-        return sorted(set().union(*(one.unmatched for one in self._fillers.values())))
 
     def encode(self, piece: Piece) -> Encoded:
         """Return the piece typed; every record of it is in the result exactly once."""
@@ -119,7 +99,6 @@ class Encoder:
         if IS_SCORED in self.schema.names:
             columns.append(_is_scored(dict(zip(found, columns, strict=True)), self._results))
         table = pa.table([*columns, kept.source_row], schema=self.schema)
-        self._note_years(table)
         numbers = kept.source_row.to_numpy()
         return Encoded(
             table=table,
@@ -136,7 +115,6 @@ class Encoder:
             rows_in=piece.rows_in,
             rows_made=piece.rows_made,
             blank_rows=piece.blank_rows,
-            repairs=_repairs((name, one.flags) for name, one in found.items()),
         )
 
     def years_in(self, piece: Piece) -> set[int]:
@@ -173,9 +151,6 @@ class Encoder:
         )
         return kept, all_faults(tables)
 
-    def _note_years(self, table: pa.Table) -> None:
-        self.school_years.update(pc.unique(table[SCHOOL_YEAR]).drop_null().to_pylist())
-
 
 def _carried_results(setting: Setting) -> list[str]:
     """Return which of scale score and performance level the file's layout carries."""
@@ -200,12 +175,3 @@ def _tables(
     for name, marks in marked:
         for positions, code in marks:
             yield fault_table(numbers[positions], code, name)
-
-
-def _repairs(flags: Iterable[tuple[str, Sequence[Marked]]]) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for name, marks in flags:
-        repaired = sum(len(rows) for rows, code in marks if code == LOST_ZERO_REPAIRED)
-        if repaired:
-            counts[name] = repaired
-    return counts

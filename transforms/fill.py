@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from configs.catalogue import Catalogue
 from configs.errors import FileRefused
-from configs.models import FieldSource, Source, TableField
+from configs.models import TableField
 from configs.references import allowed_codes
+from configs.source_models import FieldSource, Source
 from transforms.coded import (
     Coded,
     Filled,
@@ -132,7 +133,6 @@ class FieldFiller:
 
     Attributes:
         plain_column: the column that is best read as plain strings, if it is of that kind.
-        unmatched: names of schools that the directory does not know, as met so far.
     """
 
     def __init__(self, name: str, field: TableField, setting: Setting) -> None:
@@ -143,7 +143,6 @@ class FieldFiller:
         """
         self.field = field
         self.type = arrow_type(field, setting.catalogue)
-        self.unmatched: set[str] = set()
         self._setting = setting
         layout = setting.match.layout
         spec = setting.source.fields.get(name)
@@ -249,10 +248,7 @@ class FieldFiller:
         if name in self._decoder.missing:
             return MISSING
         school_id = schools.find(name) if schools is not None else None
-        if school_id is None:
-            self.unmatched.add(name)
-            return Outcome(fault=UNKNOWN_SCHOOL)
-        return Outcome(school_id)
+        return Outcome(fault=UNKNOWN_SCHOOL) if school_id is None else Outcome(school_id)
 
     def _completed(self, coded: Coded, rows: Rows) -> Coded:
         """Fill what is missing where the source says from what; part the unflagged."""

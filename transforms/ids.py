@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from configs.models import FieldSource, TableField
+from configs.models import TableField
+from configs.source_models import FieldSource
 from transforms.coded import Coded, Filled, Marked, decoded, filled, typed_array
 from transforms.parse import MISSING, REQUIRED_MISSING, Decoder
 

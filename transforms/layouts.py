@@ -5,16 +5,20 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from configs.errors import FileRefused, listed
-from configs.models import FieldSource, Layout, OneOrMany, Source, as_list
 from configs.references import needed_columns
+from configs.source_models import FieldSource, Layout, OneOrMany, Source, as_list
 
 LIKELY_RENAME = 0.6
-# Below this share of a layout's header a file is of another kind, not one with columns renamed.
-AKIN = 0.3
+# Below this share in common, of the layout's columns and of the file's, the first row is no header
+# of that layout with columns renamed: it may be a student's record.
+AKIN = 0.5
+# What may be told of the file's own columns: no ids, birth dates, sentences.
+_NAME = re.compile(r"[^\W\d_][\w .,:;/()%#&?'*+-]{0,59}")
+_NUMBER = re.compile(r"\d{3}")
 
 
 @dataclass(frozen=True)
@@ -67,16 +71,6 @@ def match_layout(columns: Sequence[str], source: Source) -> LayoutMatch:
     return match
 
 
-def sources_for(columns: Sequence[str], sources: Iterable[Source]) -> list[tuple[Source, float]]:
-    """Return the sources one of whose layouts the header is of, each with its share, best first."""
-    found = []
-    for source in sources:
-        fitting = [one for one in source.layouts if not _lacks(one, source, columns)]
-        if fitting:
-            found.append((source, max(_nearness(one, columns)[0] for one in fitting)))
-    return sorted(found, key=lambda pair: -pair[1])
-
-
 def columns_to_read(match: LayoutMatch, source: Source) -> list[str]:
     """Return the columns of the file that its source looks at, in the order of the file."""
     wanted = {column for bound in match.bindings.values() for column in bound}
@@ -87,9 +81,6 @@ def columns_to_read(match: LayoutMatch, source: Source) -> list[str]:
         wanted |= {match.spelled(names) or "" for names in flags}
     wanted |= {match.spelled(rule.column) or "" for rule in source.set_aside.values()}
     return [column for column in dict.fromkeys(match.columns) if column and column in wanted]
-
-
-# --- fitting ------------------------------------------------------------------------------------
 
 
 def _carried(layout: Layout, source: Source) -> dict[str, FieldSource]:
@@ -141,19 +132,16 @@ def _refuse_doubled(match: LayoutMatch, source: Source) -> None:
         )
 
 
-# --- refusing -----------------------------------------------------------------------------------
-
-
 def _unknown_header(columns: Sequence[str], source: Source) -> FileRefused:
     nearest = max(source.layouts, key=lambda one: _nearness(one, columns))
     lacking = _lacks(nearest, source, columns)
-    extra = [column for column in columns if column and column not in set(nearest.columns)]
-    akin = _nearness(nearest, columns)[0] >= AKIN
-    renames = list(_likely_renames(lacking, extra)) if akin else []
+    own = _own_columns(nearest, source, columns) if _akin(nearest, columns) else None
+    renames = list(_likely_renames(lacking, own or []))
+    told = _told_without_cells(nearest, columns) if own is None else _told_of(own, nearest, columns)
     found = (
         f"{len(columns)} columns; of layout {nearest.name} they lack "
         + listed(" or ".join(names) for names in lacking)
-        + (f"; they have besides {listed(extra)}" if extra else "")
+        + told
         + (f"; likely renamed: {'; '.join(renames)}" if renames else "")
     )
     return FileRefused(
@@ -166,13 +154,52 @@ def _unknown_header(columns: Sequence[str], source: Source) -> FileRefused:
     )
 
 
+def _akin(layout: Layout, columns: Sequence[str]) -> bool:
+    """Return whether a first row is surely a header: enough of it, or of the layout, is in both."""
+    own, other = set(layout.columns), {column for column in columns if column}
+    common = len(own & other)
+    return common >= AKIN * min(len(own), len(other)) and common > 0
+
+
+def _own_columns(layout: Layout, source: Source, columns: Sequence[str]) -> list[str] | None:
+    """Return the columns beside the layout's that may be told; None where values are among them.
+
+    A cell without a letter is no column's name but a value: its neighbours are values too, then.
+    """
+    known = {column for one in source.layouts for column in one.columns}
+    extra = [column for column in columns if column and column not in set(layout.columns)]
+    if any(not re.search(r"[^\W\d_]", column) for column in extra if column not in known):
+        return None
+    return [column for column in extra if column in known or _is_name(column)]
+
+
+def _is_name(cell: str) -> bool:
+    return _NAME.fullmatch(cell) is not None and _NUMBER.search(cell) is None
+
+
+def _told_of(own: Sequence[str], layout: Layout, columns: Sequence[str]) -> str:
+    extra = {column for column in columns if column and column not in set(layout.columns)}
+    hidden = len(extra - set(own))
+    told = [listed(own)] if own else []
+    told += [f"{hidden} not shown, which may hold values"] if hidden else []
+    return f"; they have besides {' and '.join(told)}" if told else ""
+
+
+def _told_without_cells(layout: Layout, columns: Sequence[str]) -> str:
+    common = len(set(layout.columns) & set(columns))
+    return f"; {common} are the layout's: the first row may be data, not a header"
+
+
 def _remedy(source: Source, renames: Sequence[str]) -> str:
     if renames:
         return (
             f"if a column was renamed, add its new name to the field's columns in "
             f"sources/{source.name}.yml; else export the file again in the documented layout"
         )
-    return f"check that this is a file of {source.name}; a new layout goes into its YAML"
+    return (
+        f"check that this is a file of {source.name} whose first row is its header; a new layout "
+        "goes into its YAML"
+    )
 
 
 def _likely_renames(lacking: Sequence[Sequence[str]], extra: Sequence[str]) -> Iterator[str]:

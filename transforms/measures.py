@@ -23,6 +23,12 @@ def critical_value(confidence: float) -> float:
 def percent(part: str, whole: str) -> str:
     """Return `part` in percent of `whole`; null where `whole` is 0.
 
+    The proficiency rate is the share of students at or above a level in those tested (with scores).
+
+    Source: California Department of Education, Understanding the Summative ELPAC Reports,
+    https://www3.cde.ca.gov/elpac/understandingelpacreports (percent at a level: of students with
+    scores).
+
     >>> percent("n_proficient", "n_tested")
     '100 * n_proficient::DOUBLE / nullif(n_tested, 0)'
     """
@@ -30,37 +36,30 @@ def percent(part: str, whole: str) -> str:
 
 
 def mean(total: str, n: str) -> str:
-    """Return the mean of `n` values that sum to `total`; null where `n` is 0."""
+    """Return the mean of `n` values that sum to `total`; null where `n` is 0.
+
+    Source: California Department of Education, Understanding the Summative ELPAC Reports,
+    https://www3.cde.ca.gov/elpac/understandingelpacreports (mean scale score: the sum of the scale
+    scores divided by the number of tests with scores).
+    """
     return f"{total}::DOUBLE / nullif({n}, 0)"
 
 
-def wilson_bounds(part: str, whole: str, confidence: float) -> tuple[str, str]:
-    """Return the lower and upper Wilson score bound, in percent, of the rate `part` / `whole`.
+def wilson_centre_and_half_width(part: str, whole: str, confidence: float) -> tuple[str, str]:
+    """Return centre and half width, in percent, of the Wilson interval of `part` / `whole`.
 
     With n = whole, p = part / n and z the critical value of `confidence`:
 
         centre     = (p + z^2/2n) / (1 + z^2/n)
         half width = z sqrt(p (1-p) / n + z^2/4n^2) / (1 + z^2/n)
 
-    and the bounds centre - half width and centre + half width, without continuity correction; the
-    lower is 0 where nobody and the upper 100 where everybody counts. Null where `whole` is 0.
+    without continuity correction; null where `whole` is 0. Apart from the bounds (`wilson_low`,
+    `wilson_high`), so that a query over millions of cells computes each just once.
 
     Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference,
     Journal of the American Statistical Association 22 (1927), 209-212. Recommended over the Wald
     interval by L. D. Brown, T. T. Cai, A. DasGupta, Interval estimation for a binomial proportion,
     Statistical Science 16 (2001), 101-133.
-    """
-    centre, half_width = wilson_centre_and_half_width(part, whole, confidence)
-    return (
-        wilson_low(part, whole, f"({centre})", f"({half_width})"),
-        wilson_high(part, whole, f"({centre})", f"({half_width})"),
-    )
-
-
-def wilson_centre_and_half_width(part: str, whole: str, confidence: float) -> tuple[str, str]:
-    """Return centre and half width of the Wilson interval in percent (see `wilson_bounds`).
-
-    Apart from the bounds, so that a query over millions of cells computes each just once.
     """
     square = critical_value(confidence) ** 2
     n = f"nullif({whole}, 0)"

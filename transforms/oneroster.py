@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from configs.errors import FileRefused
-from configs.models import FileFormat
+from configs.source_models import FileFormat
 from transforms.delimited import Wanted, read_delimited
 from transforms.faults import all_faults, fault_table
 from transforms.pieces import Piece
@@ -200,9 +200,6 @@ def _joined_sql(columns: tuple[str, ...]) -> str:
         LEFT JOIN schools s ON s."orgs.sourcedId" = p.school
         LEFT JOIN persons d ON d.sourcedId = u.sourcedId
         ORDER BY u.source_row, p.beginDate, p.school"""
-
-
-# --- the zip ------------------------------------------------------------------------------------
 
 
 def _archive(stream: BinaryIO) -> zipfile.ZipFile:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from configs.models import FieldSource, Kind, Window
+from configs.models import Kind
+from configs.source_models import FieldSource, Window
 
 Value = str | int | float | bool | dt.date
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal, cast
 
 from configs.errors import FileRefused
-from configs.models import FileFormat
+from configs.source_models import FileFormat
 
 HEAD_BYTES = 1 << 20
 SCAN_BYTES = 4 << 20
@@ -127,8 +127,6 @@ def plain_stream(stream: BinaryIO, found: Probe) -> BinaryIO:
     return cast(BinaryIO, gzip.GzipFile(fileobj=stream, mode="rb"))
 
 
-# --- the head -----------------------------------------------------------------------------------
-
 _UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -201,9 +199,6 @@ def _newline(text: str) -> str:
     return "\r\n" if text[at : at + 2] == "\r\n" else text[at]
 
 
-# --- the whole ----------------------------------------------------------------------------------
-
-
 class _Scan:
     """Reads bytes once; narrows the encodings that fit; keeps the end."""
 
@@ -274,9 +269,6 @@ def _refuse_without_records(stream: BinaryIO, found: Probe) -> None:
     next(filled, None)
     if next(filled, None) is None and len(head) < HEAD_BYTES:
         raise _empty("a header and no record")
-
-
-# --- refusals -----------------------------------------------------------------------------------
 
 
 def truncated(found: str) -> FileRefused:

@@ -8,7 +8,7 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-from configs.models import FileFormat
+from configs.source_models import FileFormat
 from transforms.delimited import BLOCK_BYTES, Wanted, raw_delimited, read_delimited
 from transforms.oneroster import oneroster_columns, read_oneroster
 from transforms.pieces import Piece, raw_of_piece

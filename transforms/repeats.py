@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
-from configs.models import Source
+from configs.source_models import Source
 
 _NO_CONTENT = {"source_row", "is_scored"}
 RESOLVED = pa.schema([("source_row", pa.int32()), ("code", pa.string())])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -110,20 +110,3 @@ def _without_school(name: str) -> str:
     words = _words(name)
     shorter = _WORD_OF_ALL.sub("", words)
     return re.sub(r"\s+", "", shorter if shorter.strip() else words)
-
-
-def match_by_name(
-    names: Iterable[str], directory: pa.Table, district_id: str, school_year: int | None = None
-) -> tuple[Mapping[str, str], list[str]]:
-    """Return the school id of every name that the district's directory knows, and the other names.
-
-    Args:
-        names: names of schools as an extract spells them.
-        directory: rows of table `school`.
-        district_id: the district whose schools these are.
-        school_year: the spring year of the extract.
-    """
-    schools = SchoolNames.of(directory, district_id, school_year)
-    found = {name: schools.find(name) for name in dict.fromkeys(names)}
-    matched = {name: school_id for name, school_id in found.items() if school_id is not None}
-    return matched, sorted(set(found) - set(matched))

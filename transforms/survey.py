@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from configs.catalogue import Catalogue
-from configs.models import Source
+from configs.source_models import Source
 from transforms.layouts import LayoutMatch
 from transforms.parse import Decoder, FieldRules
 from transforms.probe import Probe

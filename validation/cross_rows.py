@@ -9,7 +9,7 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
-from configs.models import Source
+from configs.source_models import Source
 from validation.el_history import impossible_pairs
 from validation.faults import FAULT_SCHEMA
 

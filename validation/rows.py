@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from configs.catalogue import Catalogue
-from configs.models import Severity, Source
+from configs.models import Severity
+from configs.source_models import Source
 from validation.faults import Faulted, Hits, fault_table
 from validation.history_rules import HISTORY_RULES
 from validation.rule import Rows, Rule

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from configs.catalogue import Catalogue
-from configs.models import Severity, Source
+from configs.models import Severity
+from configs.source_models import Source
 from validation import frames
 from validation.score_table import ScoreTable
 

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from configs.catalogue import Catalogue, allowed_codes
 from configs.errors import ConfigurationError
-from configs.models import FieldSource, Kind, Source, TableField
+from configs.models import Kind, TableField
+from configs.source_models import FieldSource, Source
 from validation.faults import Hits
 from validation.frames import frame_column
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,11 +43,6 @@ class Database:
             ConfigurationError: `url` is not the address of a PostgreSQL database.
         """
         return cls(workspace, _postgres_url(url) if url else None)
-
-    @classmethod
-    def from_environment(cls, workspace: Workspace, environ: Mapping[str, str]) -> Database:
-        """Return the database that `ROCI_DATABASE_URL` names, else the workspace's SQLite files."""
-        return cls.for_workspace(workspace, environ.get("ROCI_DATABASE_URL") or None)
 
     @property
     def dialect(self) -> Literal["sqlite", "postgresql"]:
@@ -93,6 +88,17 @@ class Database:
         if self.url is None:
             return f"SQLite {self.path(area)}"
         return f"PostgreSQL {self.url.render_as_string(hide_password=True)} schema {area}"
+
+    def create_areas(self) -> None:
+        """Create the PostgreSQL schema of every area where it is missing; SQLite needs none."""
+        if self.url is None:
+            return
+        with self.write("ledger") as connection:
+            one_at_a_time(connection)
+            there = set(sa.inspect(connection).get_schema_names())
+            for area in AREAS:
+                if area not in there:
+                    connection.execute(sa.schema.CreateSchema(area))
 
     def close(self) -> None:
         """Let go of all connections."""
@@ -161,6 +167,13 @@ def _bad_url(found: str) -> ConfigurationError:
         expected="postgresql://user:password@host:5432/database",
         remedy="mend the address, or unset it to use SQLite files in the workspace",
     )
+
+
+def one_at_a_time(connection: sa.Connection) -> None:
+    """Wait until no other process of ours creates schemas or tables, until the transaction ends."""
+    # Two that do it at once collide in PostgreSQL's catalogue; SQLite has one writer anyway.
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('roci.ledger'))"))
 
 
 @contextmanager

@@ -35,6 +35,17 @@ def put_in_place(temporary: Path, target: Path, mode: int | None = None) -> None
     flush(target.parent)
 
 
+def readable(name: str) -> str:
+    r"""Return a file's name, or words that quote it, as text that can be written anywhere.
+
+    A name whose bytes are no UTF-8 reaches Python with stand-ins for them; they are spelt out.
+
+    >>> print(readable("caf\udce9.csv"))
+    caf\xe9.csv
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def flush(path: Path) -> None:
     """Wait until the file, or the folder's list of names, has reached the disk."""
     descriptor = os.open(path, os.O_RDONLY)

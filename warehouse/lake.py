@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,6 @@ from warehouse.lake_commit import Change, common_schema
 from warehouse.workspace import PRIVATE_FILE, Workspace
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from deltalake import DeltaTable
     from deltalake.transaction import AddAction
 
@@ -54,7 +53,8 @@ class Lake:
 
     def exists(self, table: str) -> bool:
         """Return whether the table has ever been written."""
-        return (self.path(table) / "_delta_log").is_dir()
+        # The folder alone is what a first commit leaves that found the disk full.
+        return any((self.path(table) / "_delta_log").glob("*.json"))
 
     def replace(
         self,
@@ -80,25 +80,35 @@ class Lake:
         Raises:
             RociError: files of a partition that is not to be replaced (UNLISTED_PARTITION), or a
                 column whose type the table has otherwise (LAKE_TYPE).
-            InfrastructureError: other writers were always quicker (LAKE_BUSY).
+            InfrastructureError: other writers were always quicker (LAKE_BUSY), or the disk is full
+                or cannot be written (STORAGE_FAILED).
         """
+        from deltalake.exceptions import DeltaError
+
         replaced = sorted(files if partitions is None else partitions)
         _require_listed(table, files, replaced)
-        schema = common_schema(table, [path for paths in files.values() for path in paths])
-        added = self._adopt(table, source, files, load_id)
         try:
+            return self._replace(table, source, files, load_id, replaced)
+        except (OSError, DeltaError) as error:
+            raise _storage_failed(table, error) from error
+
+    def _replace(
+        self,
+        table: str,
+        source: str,
+        files: Mapping[str, Sequence[Path]],
+        load_id: str,
+        replaced: list[str],
+    ) -> int:
+        schema = common_schema(table, [path for paths in files.values() for path in paths])
+        added: list[AddAction] = []
+        try:
+            for action in self._adopt(table, source, files, load_id):
+                added.append(action)
             return self._commit(table, Change(source, replaced, added, schema, load_id))
         except BaseException:
             self._forget(table, added)
             raise
-
-    def drop_partitions(
-        self, table: str, source: str, partitions: Collection[str], load_id: str
-    ) -> int | None:
-        """Empty these partitions in one commit; return the version, null without a table."""
-        if not self.exists(table):
-            return None
-        return self.replace(table, source, {}, load_id, partitions)
 
     def files(
         self,
@@ -144,36 +154,6 @@ class Lake:
             key=lambda p: (p.source, p.partition),
         )
 
-    def committed_loads(self, table: str) -> set[str]:
-        """Return every load that a commit still remembered in the log, or a live file, names."""
-        opened = self._open(table)
-        if opened is None:
-            return set()
-        committed = {entry["load_id"] for entry in opened.history() if "load_id" in entry}
-        return committed | {place.load_id for place in self.partition_loads(table)}
-
-    def schema(self, table: str) -> pa.Schema | None:
-        """Return the table's columns, the two of the partition last; null without a table."""
-        import pyarrow as pa
-
-        opened = self._open(table)
-        return None if opened is None else pa.schema(opened.schema().to_arrow())
-
-    def vacuum(self, table: str, older_than_hours: float = 168) -> list[str]:
-        """Delete replaced files, and those of killed writers, that are older; return their names.
-
-        Readers that began before keep reading for so long: choose more than a run takes.
-        """
-        opened = self._open(table)
-        if opened is None:
-            return []
-        return opened.vacuum(
-            retention_hours=int(older_than_hours),
-            dry_run=False,
-            enforce_retention_duration=False,
-            full=True,
-        )
-
     def _open(self, table: str) -> DeltaTable | None:
         from deltalake import DeltaTable
 
@@ -181,11 +161,10 @@ class Lake:
 
     def _adopt(
         self, table: str, source: str, files: Mapping[str, Sequence[Path]], load_id: str
-    ) -> list[AddAction]:
+    ) -> Iterator[AddAction]:
         import pyarrow.parquet as pq
         from deltalake.transaction import AddAction
 
-        actions = []
         for partition, paths in files.items():
             folder = f"source={_folder_name(source)}/partition={_folder_name(partition)}"
             (self.path(table) / folder).mkdir(parents=True, exist_ok=True)
@@ -195,19 +174,16 @@ class Lake:
                 _link(path, target)
                 facts = target.stat()
                 rows = pq.read_metadata(target).num_rows
-                actions.append(
-                    AddAction(
-                        path=name,
-                        size=facts.st_size,
-                        partition_values={"source": source, "partition": partition},
-                        modification_time=int(facts.st_mtime * 1000),
-                        data_change=True,
-                        # Counts only: smallest and largest values would be students' ids.
-                        stats=json.dumps({"numRecords": rows}),
-                    )
+                yield AddAction(
+                    path=name,
+                    size=facts.st_size,
+                    partition_values={"source": source, "partition": partition},
+                    modification_time=int(facts.st_mtime * 1000),
+                    data_change=True,
+                    # Counts only: smallest and largest values would be students' ids.
+                    stats=json.dumps({"numRecords": rows}),
                 )
             flush(self.path(table) / folder)
-        return actions
 
     def _forget(self, table: str, added: Sequence[AddAction]) -> None:
         """Remove adopted files of a commit that failed, unless it did reach the log."""
@@ -239,7 +215,7 @@ class Lake:
 
 def scan_sql(files: Iterable[str | os.PathLike[str]]) -> str | None:
     """Return a DuckDB table expression over files of one lake table; null without files."""
-    names = ", ".join("'" + _literally(str(file)).replace("'", "''") + "'" for file in files)
+    names = ", ".join(map(path_literal, files))
     if not names:
         return None
     return (
@@ -248,9 +224,14 @@ def scan_sql(files: Iterable[str | os.PathLike[str]]) -> str | None:
     )
 
 
-def _literally(path: str) -> str:
-    """Return the pattern that matches this one path: DuckDB takes every path for a pattern."""
-    return re.sub(r"([\[*?])", r"[\1]", path)
+def path_literal(path: str | os.PathLike[str]) -> str:
+    """Return the SQL text that names this one file to DuckDB, which takes every path for a pattern.
+
+    >>> print(path_literal("/home/o'neil/a[1].parquet"))
+    '/home/o''neil/a[[]1].parquet'
+    """
+    literally = re.sub(r"([\[*?])", r"[\1]", os.fspath(path))
+    return "'" + literally.replace("'", "''") + "'"
 
 
 def _folder_name(value: str) -> str:
@@ -271,9 +252,17 @@ def _link(path: Path, target: Path) -> None:
     try:
         os.link(path, target)
     except OSError:  # another file system, or one without links
-        shutil.copyfile(path, target)
+        _copy(path, target)
     target.chmod(PRIVATE_FILE)
     flush(target)
+
+
+def _copy(path: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(path, target)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _require_listed(table: str, files: Iterable[str], partitions: Collection[str]) -> None:
@@ -304,3 +293,21 @@ def _busy(table: str) -> InfrastructureError:
         expected="a moment without another commit",
         remedy="give the same command again",
     )
+
+
+def _storage_failed(table: str, error: Exception) -> InfrastructureError:
+    return InfrastructureError(
+        "STORAGE_FAILED",
+        where=f"lake table {table}",
+        found=_cause(error),
+        expected="a disk with room, and a folder lake/ that can be read and written",
+        remedy="free space or mend the permissions, then give the same command again",
+    )
+
+
+def _cause(error: Exception) -> str:
+    """Return the last line of what deltalake says, which is the cause, without its colours."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()
+    return lines[-1].strip(" ↳") if lines else type(error).__name__

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from configs.errors import RociError
+from warehouse.files import readable
 from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER, Workspace
 
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
@@ -16,13 +18,20 @@ UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file in landing/; `district_id` is the first folder under landing/, null at the top."""
+    """A file in landing/ as it stood there when it was listed.
+
+    `district_id` is the first folder under landing/, null at the top. It and `name` are readable
+    text; `path` alone has the very bytes of the name. `inode`, `size` and `mtime_ns` tell the file
+    from another that comes under the same name.
+    """
 
     path: Path
     name: str
     district_id: str | None
     modified_at: datetime
     size: int
+    inode: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True)
@@ -48,28 +57,45 @@ class Landing:
             found += [inside / name for name in names if _is_whole(name)]
         return [file for path in sorted(found) if (file := _landed(path, root))]
 
-    def remove(self, file: LandedFile) -> None:
-        """Take a file that is safe in the raw store out of landing/."""
-        file.path.unlink(missing_ok=True)
+    def is_still(self, file: LandedFile) -> bool:
+        """Return whether the file stands there as it was listed: not grown, replaced or gone."""
+        found = _landed(file.path, self.workspace.landing)
+        return found is not None and _identity(found) == _identity(file)
 
-    def refuse(self, file: LandedFile, error: RociError) -> Path:
-        """Move a file to landing/refused beside a note that says why; return its new path.
+    def remove(self, file: LandedFile) -> bool:
+        """Take a file that is safe in the raw store out of landing/; return whether it was there.
 
-        An earlier refused file of the same name stays: the newcomer gets a number.
+        Another file that came under its name stays.
         """
+        if not self.is_still(file):
+            return False
+        file.path.unlink(missing_ok=True)
+        return True
+
+    def refuse(self, file: LandedFile, error: RociError) -> bool:
+        """Move a file to landing/refused beside a note that says why; return whether it was there.
+
+        Another file that came under its name stays where it is. An earlier refused file of the
+        same name stays too: the newcomer gets a number.
+        """
+        if not self.is_still(file):
+            return False
         self.workspace.refused.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         target = self._move_aside(file)
-        target.chmod(PRIVATE_FILE)
+        with suppress(PermissionError):  # of another owner, who put it in: the folder guards it
+            target.chmod(PRIVATE_FILE)
         district = f"district folder: {file.district_id}\n" if file.district_id else ""
         note = target.with_name(f"{target.name}.why.txt")
         refused_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-        note.write_text(f"{error}\n\nrefused at: {refused_at}\n{district}", encoding="utf-8")
-        return target
+        note.touch(mode=PRIVATE_FILE)
+        words = readable(f"{error}\n\nrefused at: {refused_at}\n{district}")
+        note.write_text(words, encoding="utf-8")
+        return True
 
     def _move_aside(self, file: LandedFile) -> Path:
-        stem, dot, endings = file.name.partition(".")
+        stem, dot, endings = file.path.name.partition(".")
         for number in count(1):
-            name = file.name if number == 1 else f"{stem}-{number}{dot}{endings}"
+            name = file.path.name if number == 1 else f"{stem}-{number}{dot}{endings}"
             target = self.workspace.refused / name
             if _moved(file.path, target):
                 return target
@@ -102,5 +128,16 @@ def _landed(path: Path, root: Path) -> LandedFile | None:
     except FileNotFoundError:  # taken away since the folder was listed
         return None
     folders = path.relative_to(root).parts[:-1]
-    modified_at = datetime.fromtimestamp(facts.st_mtime, UTC)
-    return LandedFile(path, path.name, folders[0] if folders else None, modified_at, facts.st_size)
+    return LandedFile(
+        path=path,
+        name=readable(path.name),
+        district_id=readable(folders[0]) if folders else None,
+        modified_at=datetime.fromtimestamp(facts.st_mtime, UTC),
+        size=facts.st_size,
+        inode=facts.st_ino,
+        mtime_ns=facts.st_mtime_ns,
+    )
+
+
+def _identity(file: LandedFile) -> tuple[int, int, int]:
+    return file.inode, file.size, file.mtime_ns

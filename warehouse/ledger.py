@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from configs.errors import RociError
 from warehouse import ledger_tables as tables
 from warehouse.bulk import insert_rows
+from warehouse.files import readable
 from warehouse.ledger_queries import LedgerQueries
 from warehouse.ledger_records import Check, Counts, Fault, FlagCount, MartRecord, Step
 
@@ -33,11 +34,17 @@ class LoadedPartitions:
 
 @dataclass(frozen=True)
 class Ledger(LedgerQueries):
-    """Writes and answers. Every method is one transaction."""
+    """Writes and answers. Every method is one transaction.
+
+    Names of files and folders whose bytes are no UTF-8 are noted with those bytes spelt out.
+    """
 
     def register_file(self, sha256: str, size: int, name: str) -> None:
         """Note a raw file; the first name it came under stays."""
-        row = {"sha256": sha256, "size_bytes": size, "original_name": name, "first_seen_at": _now()}
+        row = {
+            "sha256": sha256, "size_bytes": size, "original_name": readable(name),
+            "first_seen_at": _now(),
+        }  # fmt: skip
         known = sa.select(tables.raw_file.c.sha256).where(tables.raw_file.c.sha256 == sha256)
         with self._write() as connection:
             if connection.execute(known).first() is None:
@@ -53,23 +60,18 @@ class Ledger(LedgerQueries):
         district_id: str | None = None,
     ) -> str:
         """Note that a load begins and return its id, such as `L20261121-0001`."""
-        told = {"source": source, "load_key": load_key, "sha256": sha256, "file_name": file_name}
+        names = {"file_name": file_name, "district_id": district_id}
+        told = {"source": source, "load_key": load_key, "sha256": sha256} | {
+            column: None if name is None else readable(name) for column, name in names.items()
+        }
         for attempts_left in reversed(range(_ATTEMPTS)):
             try:
                 with self._write() as connection:
-                    return _insert_load(connection, told | {"district_id": district_id}, inputs)
+                    return _insert_load(connection, told, inputs)
             except IntegrityError:  # another process took that number
                 if not attempts_left:
                     raise
         raise AssertionError("the last attempt returns or raises")
-
-    def reopen(self, load_id: str) -> None:
-        """Let a held or failed load be taken up again; what was noted of it is forgotten."""
-        with self._write() as connection:
-            for table in (tables.step, tables.check_result, tables.rejected_row, tables.flag_count):
-                connection.execute(table.delete().where(table.c.load_id == load_id))
-            cleared = dict.fromkeys(_OUTCOME_COLUMNS)
-            _update_load(connection, load_id, state="loading", **cleared)
 
     def record_step(self, load_id: str, step: Step) -> None:
         """Note one step, after those that were noted before."""
@@ -151,25 +153,6 @@ class Ledger(LedgerQueries):
                 self._set_partitions(connection, load_id, part)
             _supersede_loads_without_partitions(connection, load_id)
 
-    def set_partitions(
-        self,
-        load_id: str,
-        table: str,
-        rows: Mapping[str, int],
-        slices: Mapping[str, Sequence[str]],
-    ) -> None:
-        """Note what a load put into a lake table; earlier loads of the partitions give way."""
-        with self._write() as connection:
-            self._set_partitions(connection, load_id, LoadedPartitions(table, rows, slices))
-            _supersede_loads_without_partitions(connection, load_id)
-
-    def release_partitions(self, load_id: str) -> None:
-        """Note that the rows of a load have left the lake (`roci discard` of a loaded load)."""
-        table = tables.load_partition
-        mine = table.c.load_id == load_id
-        with self._write() as connection:
-            connection.execute(table.update().where(mine).values(superseded_by=load_id))
-
     def record_publication(
         self,
         slices: Mapping[str, str],
@@ -234,7 +217,6 @@ class Ledger(LedgerQueries):
 _FAULT_COLUMNS = ("source_row", "code", "field")
 _COUNT_COLUMNS = ("rows_received", "rows_loaded", "rows_quarantined", "rows_set_aside")
 _FAULT_PARTS = ("code", "fault_where", "fault_found", "fault_expected", "fault_remedy")
-_OUTCOME_COLUMNS = ("finished_at", *_COUNT_COLUMNS, *_FAULT_PARTS)
 
 
 def _now() -> datetime:
@@ -307,7 +289,7 @@ def _fault_columns(fault: Fault | RociError | None) -> dict[str, str | None]:
     if fault is None:
         return dict.fromkeys(_FAULT_PARTS)
     parts = (fault.code, fault.where, fault.found, fault.expected, fault.remedy)
-    return dict(zip(_FAULT_PARTS, parts, strict=True))
+    return dict(zip(_FAULT_PARTS, map(readable, parts), strict=True))
 
 
 def _supersede_loads_without_partitions(connection: sa.Connection, newest: str) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from configs.errors import UsageError, listed
 from warehouse import ledger_tables as tables
-from warehouse.database import Database
+from warehouse.database import Database, one_at_a_time
 from warehouse.ledger_records import (
     Check,
     Fault,
@@ -25,6 +25,7 @@ from warehouse.ledger_records import (
     RejectedCount,
     Step,
 )
+from warehouse.ledger_version import is_made, make
 
 FIRST_ROWS = 5
 # Of several loads of one key, that which says most about whether it must be loaded.
@@ -43,24 +44,23 @@ class LedgerQueries:
         return True
 
     def create(self) -> None:
-        """Create the ledger's tables where they are missing."""
+        """Create the ledger's tables where they are missing.
+
+        Raises:
+            InfrastructureError: another version of roci made them (LEDGER_VERSION).
+        """
         path = self.database.path("ledger")
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        if self._has_all_tables():
-            return
-        with self.database.write("ledger") as connection:
-            if schema := self.database.schema("ledger"):
-                # Two processes that create it at once would otherwise collide in the catalogue.
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('roci.ledger'))"))
-                connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
-            tables.metadata.create_all(connection)
-
-    def _has_all_tables(self) -> bool:
         # Asked first, since a reader must not wait for the turn of a writer.
         with self.database.read("ledger") as connection:
-            names = sa.inspect(connection).get_table_names(self.database.schema("ledger"))
-        return set(tables.metadata.tables) <= set(names)
+            if is_made(connection, self.database):
+                return
+        self.database.create_areas()
+        with self.database.write("ledger") as connection:
+            one_at_a_time(connection)
+            if not is_made(connection, self.database):
+                make(connection)
 
     def load(self, load_id: str) -> Load:
         """Return one load.
@@ -93,27 +93,9 @@ class LedgerQueries:
         found = self._loads_where(tables.load.c.load_key == load_key)
         return min(found, key=lambda load: _BY_WEIGHT.index(load.state), default=None)
 
-    def loads_of_file(self, sha256: str) -> list[Load]:
-        """Return every load of that content, the newest first."""
-        return self._loads_where(tables.load.c.sha256 == sha256)
-
     def interrupted_loads(self) -> list[Load]:
         """Return loads that began and never ended; with no run under way, a crash left them."""
         return self._loads_where(tables.load.c.state == "loading")
-
-    def last_loaded(self, source: str, district_id: str | None = None) -> Load | None:
-        """Return the last load of a source (and district folder) that was ever loaded."""
-        query = (
-            sa.select(tables.load)
-            .where(tables.load.c.source == source)
-            .where(tables.load.c.state.in_(("loaded", "superseded")))
-            .order_by(tables.load.c.finished_at.desc(), tables.load.c.load_id.desc())
-            .limit(1)
-        )
-        if district_id is not None:
-            query = query.where(tables.load.c.district_id == district_id)
-        rows = self._rows(query)
-        return _load(rows[0]) if rows else None
 
     def inputs(self, load_id: str) -> dict[str, str]:
         """Return the digest of each kind of input of a load."""
@@ -206,12 +188,6 @@ class LedgerQueries:
         )
         rows = self._rows(query)
         return _publication(rows[0]) if rows else None
-
-    def publications(self, limit: int | None = None) -> list[Publication]:
-        """Return publications, published and held, the newest first."""
-        table = tables.publication
-        query = sa.select(table).order_by(table.c.publication_id.desc()).limit(limit)
-        return [_publication(row) for row in self._rows(query)]
 
     def _partitions(
         self, condition: sa.ColumnElement[bool], table: str | None

@@ -34,6 +34,13 @@ def _load_id(**options: Any) -> sa.Column[str]:
     return sa.Column("load_id", sa.Text, sa.ForeignKey("load.load_id"), **options)
 
 
+# One row: which version of these tables it is (ledger_version.py).
+ledger_version = sa.Table(
+    "ledger_version",
+    metadata,
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+)
+
 raw_file = sa.Table(
     "raw_file",
     metadata,

@@ -16,9 +16,9 @@ from warehouse.database import Database
 from warehouse.files import put_in_place, whole_file
 from warehouse.mart_tables import AreaChange, MartTable, Slice
 from warehouse.postgres_marts import publication_of, write_area
-from warehouse.sql_marts import sqlite_mode
+from warehouse.sql_marts import file_mode
 from warehouse.sqlite_marts import build_file, put_file_in_place
-from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER, Workspace
+from warehouse.workspace import PRIVATE_FOLDER, Workspace
 
 MartArea = Literal["reporting", "restricted"]
 MART_AREAS: tuple[MartArea, ...] = get_args(MartArea)
@@ -107,14 +107,6 @@ class Publisher:
         self._carry_out(plan)
         return plan.publication_id
 
-    def published_id(self) -> str | None:
-        """Return the id of what the reporting marts hold; null before the first publication."""
-        path = self.workspace.marts_reporting / SIDECAR
-        try:
-            return str(json.loads(path.read_text(encoding="utf-8"))["publication_id"])
-        except FileNotFoundError:
-            return None
-
     def path(self, name: str, area: MartArea) -> Path:
         """Return where a mart's published Parquet file is, or would be."""
         return self._folder(area) / f"{name}.parquet"
@@ -157,21 +149,20 @@ class Publisher:
         for area, new in plan.sqlite.items():
             current = self.database.path(area)  # type: ignore[arg-type]
             assert current is not None
-            put_file_in_place(Path(new), current, sqlite_mode(area))  # type: ignore[arg-type]
+            put_file_in_place(Path(new), current, file_mode(area))  # type: ignore[arg-type]
         for area in MART_AREAS:
             self._place_parquet(area, plan)
         sidecar = self.workspace.marts_reporting / SIDECAR
-        with whole_file(sidecar, self.workspace.work) as temporary:
+        with whole_file(sidecar, self.workspace.work, file_mode("reporting")) as temporary:
             told = {"publication_id": plan.publication_id, "published_at": plan.published_at}
             temporary.write_text(json.dumps(told), encoding="utf-8")
         self._plan_path.unlink()
         shutil.rmtree(plan.folder, ignore_errors=True)
 
     def _place_parquet(self, area: MartArea, plan: _Plan) -> None:
-        mode = None if area == "reporting" else PRIVATE_FILE
         for name, staged in plan.parquet[area].items():
             if Path(staged).exists():
-                put_in_place(Path(staged), self.path(name, area), mode)
+                put_in_place(Path(staged), self.path(name, area), file_mode(area))
         for published in self._folder(area).glob("*.parquet"):
             if published.stem not in plan.names[area]:
                 published.unlink(missing_ok=True)

@@ -40,7 +40,3 @@ class Quarantine:
 
         path = self.path(load_id)
         return pq.ParquetFile(path).read() if path.exists() else None
-
-    def drop(self, load_id: str) -> None:
-        """Remove a load's rejected rows, if it has any."""
-        self.path(load_id).unlink(missing_ok=True)

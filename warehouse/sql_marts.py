@@ -11,7 +11,7 @@ from warehouse.postgres_marts import write_area
 from warehouse.sqlite_marts import build_file, put_file_in_place
 from warehouse.workspace import PRIVATE_FILE
 
-__all__ = ["AreaChange", "MartTable", "Slice", "replace_tables", "sqlite_mode"]
+__all__ = ["AreaChange", "MartTable", "Slice", "file_mode", "replace_tables"]
 
 
 def replace_tables(
@@ -46,9 +46,9 @@ def change_area(database: Database, area: Area, change: AreaChange) -> None:
             write_area(connection, area, change)
         return
     new = build_file(current, change, database.workspace.work)
-    put_file_in_place(new, current, sqlite_mode(area))
+    put_file_in_place(new, current, file_mode(area))
 
 
-def sqlite_mode(area: Area) -> int:
-    """Return the permissions of the area's SQLite file."""
+def file_mode(area: Area) -> int:
+    """Return the permissions of the area's files, whatever the umask: who may enter reads them."""
     return 0o644 if area == "reporting" else PRIVATE_FILE

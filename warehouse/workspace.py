@@ -12,6 +12,9 @@ from configs.errors import InfrastructureError
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+# A group may put files in; it never sees what became of them.
+DROP_FOLDER = 0o770
+OTHERS = 0o007
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,12 @@ class Workspace:
 
     @property
     def landing(self) -> Path:
-        """Where files arrive."""
+        """Where files arrive; they hold students until they are taken in."""
         return self.home / "landing"
 
     @property
     def refused(self) -> Path:
-        """Files that could not be taken in, each beside a note that says why."""
+        """Files that could not be taken in, each beside a note that says why. Restricted."""
         return self.landing / "refused"
 
     @property
@@ -118,15 +121,21 @@ class Workspace:
     def ensure(self) -> Workspace:
         """Create every folder; those that hold students are open to their owner only.
 
+        `landing` is open to its group too, so that others may put files in; whatever an
+        installation makes of the group's rights (or of the group) stays.
+
         Raises:
             InfrastructureError: a folder cannot be created.
         """
-        private = (self.raw, self.lake, self.quarantine, self.marts_restricted, self.work)
+        private = (
+            self.refused, self.raw, self.lake, self.quarantine, self.marts_restricted, self.work,
+        )  # fmt: skip
         shared = (
-            self.refused, self.marts_reporting, self.warehouse_dir, self.docs, self.site,
+            self.marts_reporting, self.warehouse_dir, self.docs, self.site,
             self.logs, self.locks, self.prefect,
         )  # fmt: skip
         try:
+            _make_drop_folder(self.landing)
             for folder in (*shared, *private, self.staging):
                 folder.mkdir(parents=True, exist_ok=True)
             for folder in private:
@@ -152,6 +161,16 @@ class Workspace:
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
                 removed += 1
         return removed
+
+
+def _make_drop_folder(folder: Path) -> None:
+    """Leave a folder that everybody but its owner and group is kept out of."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(DROP_FOLDER)
+    mode = folder.stat().st_mode
+    if mode & OTHERS:
+        folder.chmod(mode & 0o7777 & ~OTHERS)
 
 
 def _unusable(home: Path, error: OSError) -> InfrastructureError:

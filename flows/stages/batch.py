@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from configs.errors import LoadHeld
-from configs.models import Source
+from configs.source_models import Source
 from flows.context import Context
 from flows.stages.slicing import view
 from warehouse.ledger import Check

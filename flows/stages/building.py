@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
-from configs.errors import PublicationHeld, listed
+from configs.errors import PublicationHeld
+from configs.models import Suite
 from flows.context import Context
+from flows.faults import unexpected
 from flows.outcome import BuildOutcome
 from flows.slices import slice_parts
+from flows.stages.agreement import require_agreement
 from flows.stages.marts import KEYS, MartFiles, connect, write_marts
-from flows.stages.planning import DIRECTORY, RESULTS, ROSTER, BuildPlan, plan_build
+from flows.stages.planning import BuildPlan, plan_build
+from warehouse.lake import path_literal
 from warehouse.ledger import MartRecord
 from warehouse.locks import lock
 from warehouse.publish import Mart, MartArea
@@ -36,8 +40,8 @@ class Build:
 def build_marts(context: Context, *, everything: bool = False) -> BuildOutcome:
     """Build and publish the slices whose inputs have changed; the others stay as they are.
 
-    Afterwards Parquet and SQL hold the same rows. Where the marts do not pass their own suite the
-    last publication stays and the outcome is `held`.
+    Afterwards Parquet and SQL hold the same rows. Where lake and ledger disagree, or the marts do
+    not pass their own suite, the last publication stays and the outcome is `held`.
 
     Raises:
         InfrastructureError, OSError: storage or database failed; the last publication stays.
@@ -45,64 +49,42 @@ def build_marts(context: Context, *, everything: bool = False) -> BuildOutcome:
     started = time.perf_counter()
     with lock(context.workspace, "publication", WAIT_SECONDS, what="publication"):
         context.publisher.recover()
-        ahead = lake_ahead(context)
-        if ahead is not None:
-            return BuildOutcome(None, "held", code=ahead.code, message=str(ahead))
+        try:
+            require_agreement(context)
+        except PublicationHeld as held:
+            return BuildOutcome(None, "held", code=held.code, message=str(held))
         plan = plan_build(context, everything=everything)
         if plan.nothing_to_do:
             return BuildOutcome(None, "unchanged", slices_kept=len(plan.kept))
-        build = Build(context.ledger.new_publication_id(), plan)
-        try:
-            marts = _build(context, build)
-        except PublicationHeld as held:
-            context.ledger.record_publication(
-                plan.fingerprints,
-                [],
-                publication_id=build.publication_id,
-                state="held",
-                fault=held,
-            )
-            return BuildOutcome(build.publication_id, "held", code=held.code, message=str(held))
-        finally:
-            context.publisher.discard_staged()
-    seconds = time.perf_counter() - started
+        outcome = _publish(context, Build(context.ledger.new_publication_id(), plan))
+    outcome = replace(outcome, seconds=time.perf_counter() - started)
     log.info(
-        "publication=%s slices_built=%d slices_kept=%d seconds=%.2f",
-        build.publication_id,
-        len(plan.changed),
-        len(plan.kept),
-        seconds,
+        "publication=%s state=%s slices_built=%d slices_kept=%d seconds=%.2f",
+        outcome.publication_id,
+        outcome.state,
+        outcome.slices_built,
+        outcome.slices_kept,
+        outcome.seconds,
     )
+    return outcome
+
+
+def _publish(context: Context, build: Build) -> BuildOutcome:
+    """Build and publish, or record why the last publication stays."""
+    plan, publication_id = build.plan, build.publication_id
+    try:
+        marts = _build(context, build)
+    except PublicationHeld as held:
+        context.ledger.record_publication(
+            plan.fingerprints, [], publication_id=publication_id, state="held", fault=held
+        )
+        return BuildOutcome(publication_id, "held", code=held.code, message=str(held))
+    except Exception as broken:
+        raise unexpected(broken) from None
+    finally:
+        context.publisher.discard_staged()
     rows = {mart.name: mart.rows for mart in marts}
-    return BuildOutcome(
-        build.publication_id,
-        "published",
-        len(plan.changed),
-        len(plan.kept),
-        rows,
-        seconds=seconds,
-    )
-
-
-def lake_ahead(context: Context) -> PublicationHeld | None:
-    """Return why nothing may be built while the lake holds rows that the ledger has not taken in.
-
-    A crash between the two leaves such rows; the load that wrote them has to be done again first.
-    """
-    loads: set[str] = set()
-    for table in (RESULTS, ROSTER, DIRECTORY):
-        told = {(p.source, p.partition, p.load_id) for p in context.ledger.live_partitions(table)}
-        held = {(p.source, p.partition, p.load_id) for p in context.lake.partition_loads(table)}
-        loads |= {load_id for _, _, load_id in held - told}
-    if not loads:
-        return None
-    return PublicationHeld(
-        "LAKE_AHEAD",
-        where="the lake",
-        found=f"rows of {listed(loads)}, which did not end as loaded",
-        expected="the rows of loaded loads only",
-        remedy=f"type `roci rerun {' '.join(sorted(loads)[:5])}`; the last publication stays",
-    )
+    return BuildOutcome(publication_id, "published", len(plan.changed), len(plan.kept), rows)
 
 
 def _build(context: Context, build: Build) -> list[MartRecord]:
@@ -136,9 +118,11 @@ def _check(
     from validation.mart_rules import mart_violations
     from validation.suites import needed_columns, run_marts_suite, suite_for
 
-    suite = suite_for(context.catalogue, "marts")
+    suite = _asked_of(suite_for(context.catalogue, "marts"), files)
     for name, path in files.reporting.items():
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM read_parquet('{path}')")
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS FROM read_parquet({path_literal(path)})"
+        )
     marts = context.catalogue.marts
     violations = mart_violations(con, [*marts.crossed, *marts.one_way])
     wanted = needed_columns(suite)
@@ -147,12 +131,8 @@ def _check(
         for name in files.reporting
         if name in suite.expectations
     }
-    absent = set(suite.expectations) - set(frames) - {"violations"}
-    asked = suite.model_copy(
-        update={"expectations": {n: e for n, e in suite.expectations.items() if n not in absent}}
-    )
     result = run_marts_suite(
-        asked, frames, violations, context.workspace.docs, build.publication_id
+        suite, frames, violations, context.workspace.docs, build.publication_id
     )
     context.ledger.record_checks(build.publication_id, [recorded(c) for c in result.checks])
     failed = result.failed("hold")
@@ -164,6 +144,13 @@ def _check(
             expected="marts that pass their own suite",
             remedy="the last publication stays; keep the log and report this fault of roci",
         )
+
+
+def _asked_of(suite: Suite, files: MartFiles) -> Suite:
+    """Return the suite without the expectations of marts that have no rows."""
+    there = {*files.reporting, "violations"}
+    kept = {name: specs for name, specs in suite.expectations.items() if name in there}
+    return suite.model_copy(update={"expectations": kept})
 
 
 def _marts(context: Context, build: Build, files: MartFiles, area: MartArea) -> dict[str, Mart]:

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from configs.errors import LoadHeld, listed
-from configs.models import Source
+from configs.source_models import Source
 from flows.context import Context
 from flows.stages.intake import Incoming
 from transforms.encode import Encoder

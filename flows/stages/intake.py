@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from configs.errors import FileRefused, InfrastructureError, RociError, UsageError
-from configs.models import Source
+from configs.source_models import Source
 from flows.context import Context
+from flows.faults import unexpected
 from flows.load_key import load_key
-from flows.outcome import LoadOutcome
+from flows.outcome import UNCLAIMED, LoadOutcome
 from transforms.claiming import header_fits
 from warehouse.landing import LandedFile
 from warehouse.locks import lock
 
 log = logging.getLogger("roci.intake")
 
-UNCLAIMED = "(none)"
 TABLE_ORDER = ("school", "student_roster", "student_result")
 
 
@@ -29,7 +29,8 @@ class Incoming:
     """One file that a source has claimed; its bytes are in the raw store.
 
     `landing_path` is where it still stands under landing/ until its fate is on record; null for a
-    file that was named on the command line or comes from the raw store.
+    file that was named on the command line or comes from the raw store. `landing_mark` tells it
+    from another file that may come under the same name. `from_raw`: a load done again.
     """
 
     source: str
@@ -37,6 +38,8 @@ class Incoming:
     sha256: str
     district_id: str | None = None
     landing_path: str | None = None
+    landing_mark: str | None = None
+    from_raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,15 +64,29 @@ def take_in(context: Context, only_source: str | None = None) -> Taken:
     for landed in sorted(context.landing.files(), key=lambda file: file.modified_at):
         try:
             source = claim(context, landed.path, landed.name)
-        except FileRefused as error:
+            if only_source in (None, source.name):
+                incoming.extend(_kept(context, source, landed))
+        except Exception as error:
+            told = unexpected(error, landed.name)
+            if isinstance(told, InfrastructureError):
+                raise told from None
             if only_source is None:
-                refused.append(refuse(context, landed, error))
-            continue
-        if only_source in (None, source.name):
-            kept = keep(context, source, landed.path, landed.name, landed.district_id)
-            inside = landed.path.relative_to(context.workspace.landing).as_posix()
-            incoming.append(replace(kept, landing_path=inside))
+                refused.append(refuse(context, landed, told))
     return Taken(tuple(incoming), tuple(refused))
+
+
+def _kept(context: Context, source: Source, landed: LandedFile) -> list[Incoming]:
+    """Return a landed file as kept; none where it is still being written: a later run takes it."""
+    kept = keep(context, source, landed.path, landed.name, landed.district_id)
+    if not context.landing.is_still(landed):
+        return []
+    inside = landed.path.relative_to(context.workspace.landing).as_posix()
+    return [replace(kept, landing_path=inside, landing_mark=mark(landed))]
+
+
+def mark(landed: LandedFile) -> str:
+    """Return what tells a landed file from another one of the same name."""
+    return f"{landed.inode}:{landed.size}:{landed.mtime_ns}"
 
 
 def keep(
@@ -204,7 +221,7 @@ def take_up_interrupted(context: Context) -> list[Incoming]:
     by the same rows. A load that another process is at work on is left alone.
     """
     found = []
-    for load in context.ledger.interrupted_loads():
+    for load in sorted(context.ledger.interrupted_loads(), key=lambda load: load.load_id):
         try:
             with lock(context.workspace, load_lock(load.load_key)):
                 context.ledger.finish(load.load_id, "failed", fault=_interrupted(load.load_id))
@@ -213,7 +230,11 @@ def take_up_interrupted(context: Context) -> list[Incoming]:
                 raise
             continue
         if load.source in context.catalogue.sources and load.sha256:
-            found.append(Incoming(load.source, load.file_name or "", load.sha256, load.district_id))
+            found.append(
+                Incoming(
+                    load.source, load.file_name or "", load.sha256, load.district_id, from_raw=True
+                )
+            )
     return found
 
 
@@ -238,7 +259,7 @@ def leave_landing(context: Context, incoming: Incoming, error: RociError | None)
         return
     path = context.workspace.landing / incoming.landing_path
     landed = next((file for file in context.landing.files() if file.path == path), None)
-    if landed is None:
+    if landed is None or mark(landed) != incoming.landing_mark:
         return
     if isinstance(error, FileRefused):
         context.landing.refuse(landed, error)

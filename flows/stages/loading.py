@@ -25,8 +25,10 @@ from flows.context import Context
 from flows.faults import unexpected
 from flows.load_key import load_inputs, load_key
 from flows.outcome import LoadOutcome
+from flows.stages.agreement import lake_lock, stands_whole
 from flows.stages.batch import check_batch
 from flows.stages.extract import open_extract
+from flows.stages.guards import hold_what_would_lose
 from flows.stages.intake import Incoming, leave_landing, load_lock
 from flows.stages.recording import (
     keep_in_quarantine,
@@ -72,7 +74,7 @@ def load_incoming(
     key = load_key(inputs)
     with lock(context.workspace, load_lock(key), LAKE_WAIT_SECONDS, what=incoming.source):
         known = context.ledger.find_by_key(key)
-        if known is not None and known.state == "loaded":
+        if known is not None and known.state == "loaded" and _stands(context, known, incoming):
             leave_landing(context, incoming, None)
             return _outcome(known, "unchanged")
         load_id = context.ledger.open_load(
@@ -98,6 +100,20 @@ def load_incoming(
     return outcome
 
 
+def _stands(context: Context, known: Load, incoming: Incoming) -> bool:
+    """Return whether doing a load again would change nothing.
+
+    Landed again it changes nothing as long as the lake has what is live of it; asked for by name it
+    must be live as a whole.
+    """
+    parts = context.ledger.partitions_of(known.load_id)
+    table = context.catalogue.source(known.source).table
+    live = [p for p in context.ledger.live_partitions(table) if p.load_id == known.load_id]
+    if incoming.from_raw and len(live) < len(parts):
+        return False
+    return stands_whole(context, known, table)
+
+
 def _attempt(
     context: Context, load_id: str, incoming: Incoming, released: str | None, suites: bool
 ) -> tuple[LoadOutcome, RociError | None]:
@@ -115,11 +131,12 @@ def _attempt(
     except FileRefused as refused:
         error = _naming_the_file(refused, incoming)
         context.ledger.finish(load_id, "failed", fault=error)
-    except (InfrastructureError, ConfigurationError, OSError) as broken:
-        _record_interruption(context, load_id, broken)
-        raise
-    except Exception as broken:  # a fault of ours must not keep the other files from loading
+    except Exception as broken:
         error = unexpected(broken, incoming.file_name)
+        if isinstance(error, InfrastructureError | ConfigurationError):
+            _record_interruption(context, load_id, broken)
+            raise error from None
+        # A fault of ours must not keep the other files from loading.
         context.ledger.finish(load_id, "failed", fault=error)
     except BaseException as broken:
         _record_interruption(context, load_id, broken)
@@ -249,10 +266,12 @@ def _commit(
     table = work.source.table
     if not resolved.rows:
         raise _nothing_left(work, counts)
+    if not work.released:
+        hold_what_would_lose(context, work, resolved)
     view(con, "final", resolved.files)
     slices = slices_of(con, "final", table)
     clock = time.perf_counter()
-    with lock(context.workspace, f"lake-{table}", LAKE_WAIT_SECONDS):
+    with lock(context.workspace, lake_lock(table), LAKE_WAIT_SECONDS, what=work.load_id):
         context.lake.replace(table, work.source.name, resolved.files, work.load_id)
         context.ledger.record_step(
             work.load_id,

@@ -16,10 +16,11 @@ from flows.stages.planning import DIRECTORY, RESULTS, ROSTER, BuildPlan
 from transforms import dimensions as dims
 from transforms import marts as mart_sql
 from transforms import organisations as orgs
+from transforms.cell_plan import quoted
 from transforms.cells import UNKNOWN, CellPlan, build_cells
 from transforms.encode import typed_schema
 from transforms.roster import fill_from_roster
-from warehouse.lake import scan_sql
+from warehouse.lake import path_literal, scan_sql
 from warehouse.publish import MartArea
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def connect(context: Context) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
     folder = context.workspace.work / "duckdb"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    con.execute(f"SET temp_directory = '{folder}'")
+    con.execute(f"SET temp_directory = {quoted(str(folder))}")
     con.execute("SET enable_progress_bar = false")
     return con
 
@@ -256,7 +257,7 @@ class MartWriter:
         if self._plan.kept and published.exists():
             pairs = ", ".join("('{}', {})".format(*slice_parts(n)) for n in self._plan.kept)
             kept = (
-                f"SELECT * FROM read_parquet('{published}') "
+                f"SELECT * FROM read_parquet({path_literal(published)}) "
                 f"WHERE (assessment, school_year) IN ({pairs})"
             )
             sql = f"{kept} UNION ALL BY NAME ({sql})"
@@ -264,8 +265,9 @@ class MartWriter:
 
     def _write(self, name: str, area: MartArea, sql: str) -> None:
         path = self._context.publisher.stage(name, area)
-        self._con.execute(f"COPY ({sql}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
-        if self._con.execute(f"SELECT count(*) FROM read_parquet('{path}')").fetchall()[0][0]:
+        self._con.execute(f"COPY ({sql}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+        written = f"SELECT count(*) FROM read_parquet({path_literal(path)})"
+        if self._con.execute(written).fetchall()[0][0]:
             self._files[area][name] = path
 
     def files(self) -> MartFiles:

@@ -9,7 +9,8 @@ from configs.catalogue import digest
 from flows.context import Context
 from flows.load_key import code_hash
 from flows.slices import slice_parts
-from warehouse.ledger_records import LivePartition
+from warehouse.ledger_records import LivePartition, Publication
+from warehouse.publish import MartArea
 
 RESULTS, ROSTER, DIRECTORY = "student_result", "student_roster", "school"
 DIMENSIONS = "dimensions"
@@ -40,7 +41,8 @@ def plan_build(context: Context, *, everything: bool) -> BuildPlan:
     live = context.ledger.live_partitions(RESULTS)
     now = fingerprints(context, live)
     last = context.ledger.last_publication()
-    before = dict(last.slices) if last is not None and not everything else {}
+    stands = last is not None and not everything and _stands(context, last)
+    before = dict(last.slices) if last is not None and stands else {}
     slices = [name for name in now if name != DIMENSIONS]
     changed = tuple(name for name in slices if before.get(name) != now[name])
     return BuildPlan(
@@ -51,6 +53,19 @@ def plan_build(context: Context, *, everything: bool) -> BuildPlan:
         partitions=_partitions(live, set(changed)),
         dimensions_changed=before.get(DIMENSIONS) != now.get(DIMENSIONS),
     )
+
+
+def _stands(context: Context, last: Publication) -> bool:
+    """Return whether every mart of the last publication is still where readers look for it."""
+    placed: set[str] = set()
+    areas: tuple[MartArea, ...] = ("reporting", "restricted")
+    for area in areas:
+        here = {m.name for m in last.marts if context.publisher.path(m.name, area).exists()}
+        database = context.database.path(area)
+        if here and database is not None and not database.exists():
+            return False
+        placed |= here
+    return placed == {mart.name for mart in last.marts}
 
 
 def fingerprints(context: Context, live: list[LivePartition]) -> dict[str, str]:
@@ -69,6 +84,11 @@ def fingerprints(context: Context, live: list[LivePartition]) -> dict[str, str]:
     for name, parts in sorted(results.items()):
         year = slice_parts(name)[1]
         others = [beside[table].get(year, []) for table in (ROSTER, DIRECTORY)]
+        if year not in beside[DIRECTORY]:
+            # Schools are then called what any result of the year calls them.
+            others.append(
+                sorted(part for n in results for part in results[n] if slice_parts(n)[1] == year)
+            )
         made[name] = digest([basis, sorted(parts), others])
     if made or beside[DIRECTORY]:
         schools = sorted([part.load_id, part.source, part.partition] for part in live)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from configs.catalogue import Catalogue
-from configs.models import Source
+from configs.source_models import Source
 from transforms.encode import Encoded, Encoder
 from transforms.faults import all_faults
 from transforms.pieces import Piece

@@ -5,6 +5,8 @@ from __future__ import annotations
 import duckdb
 
 from flows.slices import slice_name
+from transforms.cell_plan import quoted
+from warehouse.lake import path_literal
 from warehouse.staging import StagedFiles
 
 
@@ -28,14 +30,10 @@ def slices_of(con: duckdb.DuckDBPyConnection, relation: str, table: str) -> dict
 def view(con: duckdb.DuckDBPyConnection, name: str, files: StagedFiles) -> None:
     """Make a view over staged files, with column `partition`."""
     selects = [
-        f"SELECT *, {_quoted(partition)} AS partition FROM read_parquet("
+        f"SELECT *, {quoted(partition)} AS partition FROM read_parquet("
         + "["
-        + ", ".join(_quoted(str(path)) for path in paths)
+        + ", ".join(map(path_literal, paths))
         + "], hive_partitioning = false)"
         for partition, paths in files.items()
     ]
     con.execute(f"CREATE OR REPLACE VIEW {name} AS " + " UNION ALL BY NAME ".join(selects))
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

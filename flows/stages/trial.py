@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from configs.models import Source, as_list
+from configs.source_models import Source, as_list
 from flows.context import Context
 from flows.stages.extract import Extract, open_extract
 from flows.stages.intake import Incoming

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from configs.models import Source
+from configs.source_models import Source
 from flows.stages.intake import Incoming
 from flows.stages.rows import RowTally
 from warehouse.staging import StagedFiles

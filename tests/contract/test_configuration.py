@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from configs.catalogue import SHIPPED, load_catalogue
-from configs.models import FieldSource, Layout, Source, as_list
 from configs.references import needed_columns
+from configs.source_models import FieldSource, Layout, Source, as_list
 
 CATALOGUE = load_catalogue()
 SOURCES = sorted(CATALOGUE.sources)

@@ -16,8 +16,9 @@ import pytest
 
 from configs.catalogue import load_catalogue
 from configs.errors import FileRefused
-from configs.models import FieldSource, Layout, Source, TableField, as_list
+from configs.models import TableField
 from configs.references import allowed_codes, needed_columns
+from configs.source_models import FieldSource, Layout, Source, as_list
 from transforms.encode import Encoder
 from transforms.fill import Landing, Setting
 from transforms.layouts import match_layout
@@ -155,9 +156,6 @@ def put(row: dict[str, str], name: str, text: str, source: Source) -> None:
         if column in row:
             codes = source.fields[name].codes
             row[column] = next((raw for raw, code in (codes or {}).items() if code == text), text)
-
-
-# --- writing -----------------------------------------------------------------------------------
 
 
 def written(source: Source, header: list[str], rows: list[list[str]]) -> io.BytesIO:

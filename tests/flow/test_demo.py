@@ -53,9 +53,6 @@ def columns(demo: DemoStory, name: str, area: str = "reporting") -> list[str]:
     return [row[0] for row in asked(f"DESCRIBE FROM {parquet(demo, name, area)}")]
 
 
-# --- what it leaves ---------------------------------------------------------------------------
-
-
 def test_the_demonstration_finds_exactly_what_it_planted_and_says_so(demo):
     assert demo.commands["demo"].code == 0, demo.commands["demo"].err
     assert "Exactly the faults that the demo planted were found." in demo.commands["demo"].out
@@ -165,9 +162,6 @@ def test_every_school_of_the_network_is_named_in_every_year(demo):
     assert found == sorted((s.key, s.name, s in PARTNERS, 3) for s in SCHOOLS)
 
 
-# --- nothing lost -----------------------------------------------------------------------------
-
-
 def test_received_is_loaded_and_quarantined_and_set_aside_for_every_load(demo):
     loads = [load for load in demo.demo_loads if load.state == "loaded"]
     assert len(loads) == 31
@@ -206,9 +200,6 @@ def test_the_lake_holds_as_many_rows_as_were_loaded(demo):
     }
     assert held == live
     assert sum(live.values()) == sum(load.rows_loaded or 0 for load in demo.demo_loads)
-
-
-# --- explained --------------------------------------------------------------------------------
 
 
 def test_every_planted_fault_is_explained_with_its_rows_and_what_to_do(demo):
@@ -280,9 +271,6 @@ def test_a_refused_file_lies_beside_its_note_and_landing_is_empty(demo):
     assert demo.context.landing.files() == []
 
 
-# --- again ------------------------------------------------------------------------------------
-
-
 def test_a_second_nightly_finds_nothing_new_and_publishes_nothing(demo):
     said = demo.commands["second run"].out
     assert "nothing new" in said and "marts: unchanged" in said
@@ -305,9 +293,6 @@ def test_a_release_never_lets_rows_without_a_school_through(demo):
     assert (load["state"], load["code"], load["loaded"]) == ("held", "UNKNOWN_SCHOOL", 0)
     results = parquet(demo, "student_result", "restricted")
     assert asked(f"SELECT count(*) FROM {results} WHERE school_id IS NULL") == [(0,)]
-
-
-# --- what the verbs print ---------------------------------------------------------------------
 
 
 def test_status_counts_loads_and_names_what_waits_for_a_person(demo):

@@ -96,9 +96,6 @@ def everyone(context: Context) -> tuple[Any, ...]:
     return row
 
 
-# --- again and corrected, on both databases -----------------------------------------------------
-
-
 def test_a_file_is_loaded_once_and_the_same_again_is_unchanged(either_context, tmp_path):
     context, file = either_context, results(tmp_path / "results.csv")
     first = ingest(context, file)
@@ -172,18 +169,6 @@ def test_another_year_replaces_nothing_and_builds_only_its_slice(either_context,
         (2024, 44),
     ]
     assert alike(sql_rows(context, "mart_achievement")) == alike(mart(context, "mart_achievement"))
-
-
-def test_what_was_superseded_comes_back_when_its_file_is_run_again(context, tmp_path):
-    first = ingest(context, results(tmp_path / "first.csv", 40)).loads[0].load_id
-    ingest(context, results(tmp_path / "second.csv", 36))
-    outcome = run_again(context, [first], failed=False, code=None, engine="direct")
-    assert [load.state for load in outcome.loads] == ["loaded"]
-    assert states(context) == ["superseded", "superseded", "loaded"]
-    assert everyone(context)[0] == 40
-
-
-# --- spoilt files -------------------------------------------------------------------------------
 
 
 def test_one_bad_file_never_stops_the_others(context, tmp_path):
@@ -263,9 +248,6 @@ def test_a_refused_load_can_be_run_again_after_the_configuration_is_mended(
     assert run_again(mended, [], failed=True, code=None, engine="direct").loads == ()
 
 
-# --- held ---------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def held(context: Context, tmp_path: Path) -> str:
     """The id of a load that is held since it has a quarter of the rows of the one before."""
@@ -327,9 +309,6 @@ def test_a_file_of_unknown_schools_loads_once_a_roster_names_them(context, tmp_p
     ]
 
 
-# --- cut off ------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("earlier", [False, True], ids=["first", "replacing"])
 @pytest.mark.parametrize("cut", [OSError("disk"), KeyboardInterrupt()], ids=["disk", "person"])
 def test_a_load_cut_off_between_lake_and_ledger_is_done_again_once(
@@ -344,7 +323,7 @@ def test_a_load_cut_off_between_lake_and_ledger_is_done_again_once(
 
     with monkeypatch.context() as patched:
         patched.setattr(Ledger, "finish_loaded", fail)
-        with pytest.raises(type(cut)):
+        with pytest.raises((InfrastructureError, KeyboardInterrupt)):
             run_nightly(context)
     assert file.exists() and states(context)[-1] == "failed"
     run = run_nightly(context)
@@ -397,15 +376,15 @@ def test_a_publication_cut_off_half_way_is_made_whole(
     second = results(tmp_path / "second.csv", 44, score=2400)
     with monkeypatch.context() as patched:
         patched.setattr(publish, "put_in_place", break_off)
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(InfrastructureError, match="STORAGE_FAILED"):
             ingest(context, second)
     assert next(calls) == step + 1, "the break happened"
     if by == "recovery":
-        assert context.publisher.recover() == context.publisher.published_id()
+        assert context.publisher.recover() == sql_rows(context, "publication_info")[0][0]
     else:
         run_build(context, everything=False, engine="direct")
         last = context.ledger.last_publication()
-        assert last.publication_id == context.publisher.published_id()
+        assert last.publication_id == sql_rows(context, "publication_info")[0][0]
     assert everyone(context) == (44, 44, 2400)
     for name in ("mart_achievement", "mart_level", "dim_school"):
         assert alike(sql_rows(context, name)) == alike(mart(context, name)), name
@@ -423,9 +402,6 @@ def test_student_rows_reach_sql_only_where_the_site_asks_for_it(
     context = open_context()
     ingest(context, results(tmp_path / "results.csv"))
     assert len(sql_rows(context, "student_result", "restricted")) == 40
-
-
-# --- exit codes ---------------------------------------------------------------------------------
 
 
 def test_exit_code_0_for_a_load_and_for_one_unchanged(roci, tmp_path):

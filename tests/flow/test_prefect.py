@@ -165,9 +165,6 @@ def test_runs_are_named_by_what_they_load_and_artifacts_hold_counts(demo):
     }
 
 
-# --- roci serve ---------------------------------------------------------------------------------
-
-
 def free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))

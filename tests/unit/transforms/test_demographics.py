@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from configs.models import RaceFlags
+from configs.source_models import RaceFlags
 from transforms.demographics import RaceReader, reporting_category
 
 FLAGS = RaceFlags(

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from configs.models import FieldSource
+from configs.source_models import FieldSource
 from transforms.coded import decoded, filled, typed_array
 from transforms.ids import read_ids
 from transforms.parse import Decoder, FieldRules

@@ -1,8 +1,8 @@
 import pytest
 
 from configs.errors import FileRefused
-from configs.models import FieldSource, Layout, Override, RaceFlags, SetAside, Source
-from transforms.layouts import columns_to_read, likeness, match_layout, sources_for
+from configs.source_models import FieldSource, Layout, Override, RaceFlags, SetAside, Source
+from transforms.layouts import columns_to_read, likeness, match_layout
 
 
 def a_source(name="example", layouts=None, **fields):
@@ -71,6 +71,44 @@ def test_a_file_of_another_kind_is_refused_without_guesses():
     assert "likely renamed" not in refusal(["Scorer", "Team", "Goals"], a_source()).found
 
 
+def test_a_file_without_a_header_shows_none_of_its_first_students_values():
+    cells = ["9000000001", "Ann", "Bee", "2015-01-02", "Elm Elementary", "2500"]
+    error = refusal(cells, a_source())
+    assert not [cell for cell in cells if cell in str(error)]
+    assert "6 columns" in error.found and "0 are the layout's" in error.found
+    assert "the first row may be data" in error.found
+
+
+def test_a_value_that_is_a_columns_name_by_chance_does_not_make_a_row_a_header():
+    error = refusal(["Level", "Ann", "Bee", "Elm"], a_source())
+    assert "Ann" not in str(error) and "first row may be data" in error.found
+
+
+def test_a_record_that_ran_into_the_header_shows_none_of_its_values():
+    error = refusal(["SSID", "Filler", "Level", "Points", "9000000001", "Ann"], a_source())
+    assert "Ann" not in str(error) and "9000000001" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "cell", ["Ann 9000000001", "x" * 61, "Said: it\nwas", "ann@example.org", "=Bee"]
+)
+def test_a_cell_that_is_not_like_a_columns_name_is_counted_not_shown(cell):
+    error = refusal(["SSID", "Filler", "Level", "Scale Score", cell], a_source())
+    assert cell not in str(error)
+    assert "besides Scale Score and 1 not shown" in error.found
+    assert "likely renamed: Score -> Scale Score" in error.found
+
+
+def test_a_column_with_a_number_is_told_where_a_layout_of_the_source_knows_it():
+    header = ["SSID", "Score", "Filler", "Level"]
+    layouts = [
+        Layout(name="new", citation="-", header=header),
+        Layout(name="old", citation="-", header=["SSID", "Score", "Score 2019"]),
+    ]
+    error = refusal(["SSID", "Filler", "Level", "Score 2019"], a_source(layouts=layouts))
+    assert "Score 2019" in error.found
+
+
 def test_a_missing_column_of_the_signature_keeps_a_layout_from_fitting():
     layouts = [
         Layout(name="new", citation="-", header=["SSID", "Score", "Level"], signature=["Level"])
@@ -123,14 +161,6 @@ def test_columns_of_overrides_races_and_set_aside_are_read_too():
     )
     match = match_layout(header, source)
     assert columns_to_read(match, source) == ["ID", "Race", "Hispanic", "White", "Two", "Valid"]
-
-
-def test_sources_for_orders_the_sources_that_fit_by_their_share():
-    whole = a_source("whole", [Layout(name="x", citation="-", header=["SSID", "Score"])])
-    half = a_source("half", [Layout(name="x", citation="-", header=["SSID", "Score", "C", "D"])])
-    other = a_source("other", student_id=FieldSource(column="Nowhere"))
-    found = sources_for(["SSID", "Score"], [half, other, whole])
-    assert [(source.name, share) for source, share in found] == [("whole", 1.0), ("half", 0.5)]
 
 
 def test_names_are_alike_by_letters_or_by_words():

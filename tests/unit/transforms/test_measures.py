@@ -10,13 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.measures import critical_value, mean, percent, wilson_bounds
+from transforms.measures import (
+    critical_value,
+    mean,
+    percent,
+    wilson_centre_and_half_width,
+    wilson_high,
+    wilson_low,
+)
 
 CON = duckdb.connect()
 
 
 def bounds(part, whole, confidence=0.95):
-    low, high = wilson_bounds("part", "whole", confidence)
+    centre, half = wilson_centre_and_half_width("part", "whole", confidence)
+    low = wilson_low("part", "whole", f"({centre})", f"({half})")
+    high = wilson_high("part", "whole", f"({centre})", f"({half})")
     sql = f"SELECT {low}, {high} FROM (SELECT ?::INTEGER AS part, ?::INTEGER AS whole)"
     return CON.execute(sql, [part, whole]).fetchone()
 

@@ -4,7 +4,7 @@ import zipfile
 import pytest
 
 from configs.errors import FileRefused
-from configs.models import FileFormat
+from configs.source_models import FileFormat
 from transforms.oneroster import is_oneroster, oneroster_columns, oneroster_schools, read_oneroster
 from transforms.read import examine, raw_rows, read_pieces
 

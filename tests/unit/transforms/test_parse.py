@@ -2,7 +2,7 @@ import datetime as dt
 
 import pytest
 
-from configs.models import FieldSource, Window
+from configs.source_models import FieldSource, Window
 from transforms.parse import Decoder, FieldRules, later_year, school_year_of, window_of
 
 GRADES = FieldRules("code", frozenset(["KG", "03", "11"]), {"K": "KG", "3": "03"})

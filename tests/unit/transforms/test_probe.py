@@ -4,7 +4,7 @@ import io
 import pytest
 
 from configs.errors import FileRefused
-from configs.models import FileFormat
+from configs.source_models import FileFormat
 from transforms.probe import examine_delimited, probe
 
 ANY = FileFormat(delimiters=[",", "^"])

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from configs.errors import FileRefused
-from configs.models import FileFormat
+from configs.source_models import FileFormat
 from transforms.pieces import distinct_names, raw_of_piece
 from transforms.read import decompressed, examine, raw_rows, read_pieces
 

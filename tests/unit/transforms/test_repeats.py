@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.models import FieldSource, Layout, Repeat, Source
+from configs.source_models import FieldSource, Layout, Repeat, Source
 from transforms.repeats import resolve
 
 NAMES = ["student_id", "school_year", "test_date", "scale_score"]

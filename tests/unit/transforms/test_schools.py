@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from transforms.schools import SchoolNames, match_by_name, plain_name
+from transforms.schools import SchoolNames, plain_name
 
 DIRECTORY = pa.table(
     {
@@ -23,20 +23,16 @@ DIRECTORY = pa.table(
     ],
 )
 def test_case_punctuation_blanks_and_short_forms_do_not_matter(name):
-    assert match_by_name([name], DIRECTORY, "D1", 2024) == ({name: "0000001"}, [])
+    assert SchoolNames.of(DIRECTORY, "D1", 2024).find(name) == "0000001"
 
 
 @pytest.mark.parametrize(("name", "school"), [("Oak HS", "0000002"), ("Saint Marys", "0000003")])
 def test_short_forms_stand_for_their_words(name, school):
-    assert match_by_name([name], DIRECTORY, "D1", 2024)[0] == {name: school}
+    assert SchoolNames.of(DIRECTORY, "D1", 2024).find(name) == school
 
 
 def test_a_school_of_another_district_is_not_taken():
-    assert match_by_name(["Oak High"], DIRECTORY, "D2", 2024) == ({}, ["Oak High"])
-
-
-def test_names_that_are_not_found_are_returned_once_and_sorted():
-    assert match_by_name(["Yew", "Fir", "Yew"], DIRECTORY, "D1", 2024) == ({}, ["Fir", "Yew"])
+    assert SchoolNames.of(DIRECTORY, "D2", 2024).find("Oak High") is None
 
 
 def test_a_name_that_two_schools_share_finds_neither():

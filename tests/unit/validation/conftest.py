@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from configs.catalogue import Catalogue, load_catalogue
-from configs.models import Assessment, FieldSource, Layout, Level, ScoreRange, Source
+from configs.models import Assessment, Level, ScoreRange
+from configs.source_models import FieldSource, Layout, Source
 
 Rows = Sequence[dict[str, object]]
 ARROW = {

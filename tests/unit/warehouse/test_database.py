@@ -29,7 +29,7 @@ def test_another_address_is_refused_before_anything_is_opened(workspace, address
 
 
 def test_without_an_address_there_are_three_sqlite_files(workspace):
-    database = Database.from_environment(workspace, {"ROCI_DATABASE_URL": ""})
+    database = Database.for_workspace(workspace)
     assert database.dialect == "sqlite"
     assert database.schema("ledger") is None
     assert database.path("restricted") == workspace.restricted_path
@@ -52,6 +52,16 @@ def test_the_ledger_file_has_a_write_ahead_log_and_is_private(workspace):
     assert workspace.ledger_path.stat().st_mode & 0o777 == 0o600
     with sqlite3.connect(workspace.ledger_path) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_the_areas_are_made_once_and_for_all_and_sqlite_needs_none(database):
+    database.create_areas()
+    database.create_areas()
+    if database.dialect == "sqlite":
+        assert not database.path("ledger").exists()
+        return
+    names = set(sa.inspect(database.engine("ledger")).get_schema_names())
+    assert {"ledger", "reporting", "restricted"} <= names
 
 
 def test_foreign_keys_are_kept(database):

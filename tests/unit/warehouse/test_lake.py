@@ -2,23 +2,26 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import tempfile
 import threading
 import time
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.errors import RociError
+from configs.errors import InfrastructureError, RociError
 from warehouse import lake_commit
-from warehouse.lake import Lake, PartitionLoad
+from warehouse.lake import Lake, PartitionLoad, path_literal
 from warehouse.staging import StagedFiles, Staging
 from warehouse.workspace import Workspace
 
@@ -60,9 +63,6 @@ def test_a_table_that_was_never_written_is_empty(lake):
     assert not lake.exists(TABLE)
     assert lake.files(TABLE) == lake.partition_loads(TABLE) == []
     assert lake.scan_sql(TABLE) is None
-    assert lake.schema(TABLE) is None
-    assert lake.committed_loads(TABLE) == set()
-    assert lake.drop_partitions(TABLE, "s", ["2024"], "L1") is None
 
 
 def test_only_the_named_partitions_are_replaced(lake):
@@ -90,13 +90,6 @@ def test_a_partition_without_new_files_becomes_empty(lake):
     put(lake, {"2023": [1], "2024": [2]})
     lake.replace(TABLE, "s", stage(lake, {"2023": [3]}), "L2", partitions=["2023", "2024"])
     assert contents(lake) == {("s", "2023"): [3]}
-
-
-def test_partitions_can_be_dropped(lake):
-    put(lake, {"2023": [1], "2024": [2]})
-    lake.drop_partitions(TABLE, "s", ["2023", "1999"], "L2")
-    assert contents(lake) == {("s", "2024"): [2]}
-    assert lake.committed_loads(TABLE) == {"L1", "L2"}
 
 
 def test_rows_of_a_partition_that_is_not_to_be_replaced_are_refused(lake):
@@ -130,6 +123,14 @@ def test_a_home_with_blanks_accents_and_patterns_is_no_hindrance(tmp_path, home)
     assert all(Path(path).is_file() for path in lake.files(TABLE))
 
 
+@pytest.mark.parametrize("name", ["a[1]*?.parquet", "it's.parquet", "x{y}é %.parquet"])
+def test_a_path_literal_names_one_file_to_duckdb(tmp_path, name):
+    for number, one in enumerate((name, "a1xx.parquet")):
+        pq.write_table(pa.table({"n": [number]}), tmp_path / one)
+    rows = duckdb.sql(f"SELECT n FROM read_parquet({path_literal(tmp_path / name)})").fetchall()
+    assert rows == [(0,)]
+
+
 def test_files_are_found_by_source_and_partition(lake):
     put(lake, {"2023": [1], "2024": [2]}, source="a")
     put(lake, {"2024": [3]}, source="b")
@@ -143,9 +144,13 @@ def test_columns_that_are_new_are_null_in_older_rows(lake):
     lake.replace(TABLE, "s", stage(lake, {"2024": [2]}, extra="x"), "L2")
     query = f"SELECT n, extra FROM {lake.scan_sql(TABLE)} ORDER BY n"
     assert duckdb.sql(query).fetchall() == [(1, None), (2, "x")]
-    assert lake.schema(TABLE).names == ["n", "extra", "source", "partition"]
+    assert columns(lake) == ["n", "extra", "source", "partition"]
     put(lake, {"2024": [3]})
-    assert lake.schema(TABLE).names == ["n", "extra", "source", "partition"]
+    assert columns(lake) == ["n", "extra", "source", "partition"]
+
+
+def columns(lake: Lake) -> list[str]:
+    return [field.name for field in DeltaTable(lake.path(TABLE)).schema().fields]
 
 
 def test_a_column_that_changes_its_type_is_refused_and_nothing_changes(lake):
@@ -166,7 +171,8 @@ def test_the_commit_and_the_files_carry_the_load(lake):
         PartitionLoad("s", "2023", "L20261121-0001"),
         PartitionLoad("s", "2024", "L20261121-0002"),
     ]
-    assert lake.committed_loads(TABLE) == {"L20261121-0001", "L20261121-0002"}
+    commits = {entry["load_id"] for entry in DeltaTable(lake.path(TABLE)).history()}
+    assert commits == {"L20261121-0001", "L20261121-0002"}
 
 
 def test_the_log_holds_counts_and_no_values(lake):
@@ -191,14 +197,12 @@ def test_staging_may_be_on_another_file_system(lake, monkeypatch):
     assert contents(lake) == {("s", "2024"): [1]}
 
 
-def test_a_reader_of_the_old_files_reads_on_until_the_vacuum(lake):
+def test_a_reader_of_the_old_files_reads_on(lake):
     put(lake, {"2024": [1]})
     old = lake.scan_sql(TABLE)
     put(lake, {"2024": [2]})
     assert duckdb.sql(f"SELECT n FROM {old}").fetchall() == [(1,)]
-    assert len(lake.vacuum(TABLE, older_than_hours=0)) == 1
     assert contents(lake) == {("s", "2024"): [2]}
-    assert len(list(lake.path(TABLE).rglob("*.parquet"))) == 1
 
 
 def test_a_commit_that_fails_leaves_neither_rows_nor_files(lake, monkeypatch):
@@ -208,10 +212,68 @@ def test_a_commit_that_fails_leaves_neither_rows_nor_files(lake, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(lake_commit.Change, "apply", fails)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InfrastructureError, match="STORAGE_FAILED") as caught:
         put(lake, {"2024": [2]})
+    assert caught.value.found == "No space left on device"
     assert contents(lake) == {("s", "2024"): [1]}
     assert len(list(lake.path(TABLE).rglob("*.parquet"))) == 1
+
+
+def test_a_disk_that_fills_while_files_are_taken_over_leaves_none_of_them(lake, monkeypatch):
+    files = stage(lake, {"2023": [1], "2024": [2]})
+    copied = count(1)
+
+    def no_link(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    def fills(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes())
+        if next(copied) == 2:
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", no_link)
+        patch.setattr("shutil.copyfile", fills)
+        with pytest.raises(InfrastructureError, match="STORAGE_FAILED"):
+            lake.replace(TABLE, "s", files, "L1")
+    assert list(lake.path(TABLE).rglob("*.parquet")) == []
+    lake.replace(TABLE, "s", files, "L1")
+    assert contents(lake) == {("s", "2023"): [1], ("s", "2024"): [2]}
+
+
+def write_past_a_limit(home: Path, queue) -> None:
+    """Write the log where no file may grow beyond 100 bytes, as on a disk that is full."""
+    lake = Lake(Workspace(home))
+    files = stage(lake, {"2024": [1]})
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        lake.replace(TABLE, "s", files, "L1")
+        code = "none"
+    except InfrastructureError as error:
+        code = f"{error.code}: {error.found}"
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    queue.put(code)
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_log_that_cannot_be_written_is_told_as_storage_and_can_be_done_again(lake, is_new):
+    if not is_new:
+        put(lake, {"2023": [0]}, "L0")
+    before = contents(lake)
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=write_past_a_limit, args=(lake.workspace.home, queue))
+    process.start()
+    told = queue.get(timeout=60)
+    process.join()
+    assert told == "STORAGE_FAILED: File too large (os error 27)"
+    assert lake.exists(TABLE) is not is_new
+    assert contents(lake) == before
+    assert len(list(lake.path(TABLE).rglob("*.parquet"))) == len(before)
+    put(lake, {"2024": [1]})
+    assert contents(lake) == before | {("s", "2024"): [1]}
 
 
 def test_an_error_after_the_commit_takes_no_rows_away(lake, monkeypatch):
@@ -223,7 +285,7 @@ def test_an_error_after_the_commit_takes_no_rows_away(lake, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(lake_commit.Change, "apply", fails_late)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(InfrastructureError, match="No space left"):
         put(lake, {"2024": [2]})
     assert contents(lake) == {("s", "2024"): [2]}
 
@@ -247,9 +309,7 @@ def test_a_kill_between_files_and_commit_leaves_the_old_rows(lake):
     os.kill(process.pid, signal.SIGKILL)
     process.join()
     assert contents(lake) == {("s", "2024"): [1]}
-    assert "L2" not in lake.committed_loads(TABLE)
-    lake.vacuum(TABLE, older_than_hours=0)
-    assert len(list(lake.path(TABLE).rglob("*.parquet"))) == 1
+    assert lake.partition_loads(TABLE) == [PartitionLoad("s", "2024", "L1")]
 
 
 def test_writers_of_different_partitions_at_once_all_succeed(lake):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from configs.errors import FileRefused
@@ -58,20 +61,93 @@ def test_a_landing_that_does_not_exist_is_empty(tmp_path):
 def test_a_loaded_file_leaves_landing(landing):
     put(landing, "a.csv")
     [file] = landing.files()
-    landing.remove(file)
-    landing.remove(file)
+    assert landing.remove(file)
+    assert not landing.remove(file)
     assert landing.files() == []
+
+
+def grow(path: Path) -> None:
+    with path.open("a") as stream:
+        stream.write("more")
+
+
+def rewrite(path: Path) -> None:
+    facts = path.stat()
+    path.write_text("y")
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns + 1))
+
+
+def replace(path: Path) -> None:
+    facts = path.stat()
+    other = path.with_name("other.part")
+    other.write_text("y")
+    os.utime(other, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    other.replace(path)
+
+
+@pytest.mark.parametrize("change", [grow, rewrite, replace])
+def test_another_file_that_came_under_the_name_is_left_where_it_is(landing, change):
+    put(landing, "a.csv")
+    [file] = landing.files()
+    assert landing.is_still(file)
+    change(file.path)
+    now = file.path.read_text()
+    assert not landing.is_still(file)
+    assert not landing.remove(file)
+    assert not landing.refuse(file, refusal())
+    assert file.path.read_text() == now
+    assert list(landing.workspace.refused.iterdir()) == []
+
+
+def test_a_file_that_is_gone_is_not_still_there(landing):
+    put(landing, "a.csv")
+    [file] = landing.files()
+    file.path.unlink()
+    assert not landing.is_still(file)
+    assert not landing.refuse(file, refusal())
 
 
 def test_a_refused_file_stands_beside_a_note_that_says_why(landing):
     put(landing, "0100001/a.csv")
     [file] = landing.files()
-    target = landing.refuse(file, refusal("columns Q, R"))
-    assert target == landing.workspace.refused / "a.csv"
+    assert landing.refuse(file, refusal("columns Q, R"))
+    assert (landing.workspace.refused / "a.csv").read_text() == "x"
     note = (landing.workspace.refused / "a.csv.why.txt").read_text()
     for words in ("UNKNOWN_HEADER", "columns Q, R", "a header", "ask", "0100001"):
         assert words in note
     assert landing.files() == []
+
+
+def test_a_refused_file_and_its_note_are_readable_by_their_owner_only(landing):
+    put(landing, "a.csv")
+    [file] = landing.files()
+    landing.refuse(file, refusal())
+    modes = {path.stat().st_mode & 0o777 for path in landing.workspace.refused.iterdir()}
+    assert modes == {0o600}
+
+
+def test_a_file_whose_owner_is_another_is_refused_all_the_same(landing, monkeypatch):
+    def not_ours(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    put(landing, "a.csv")
+    [file] = landing.files()
+    monkeypatch.setattr(Path, "chmod", not_ours)
+    assert landing.refuse(file, refusal())
+    assert (landing.workspace.refused / "a.csv.why.txt").exists()
+
+
+def test_a_name_that_is_not_UTF_8_is_told_with_its_bytes_spelt_out(landing):
+    folder = os.fsencode(landing.workspace.landing) + b"/d\xe9"
+    os.mkdir(folder)  # noqa: PTH102 - a path of bytes
+    Path(os.fsdecode(folder + b"/caf\xe9.csv")).write_text("x")
+    [file] = landing.files()
+    assert (file.name, file.district_id) == ("caf\\xe9.csv", "d\\xe9")
+    assert landing.refuse(file, refusal(f"in {file.path}"))
+    moved = landing.workspace.refused / os.fsdecode(b"caf\xe9.csv")
+    assert moved.read_text() == "x"
+    note = moved.with_name(moved.name + ".why.txt").read_text(encoding="utf-8")
+    assert "caf\\xe9.csv" in note
 
 
 def test_a_second_refused_file_of_that_name_does_not_overwrite_the_first(landing):

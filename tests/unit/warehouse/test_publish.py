@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import os
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,7 +13,7 @@ from configs.errors import RociError
 from tests.unit.warehouse.sql_reading import run, tables
 from warehouse import publish
 from warehouse.database import Database
-from warehouse.publish import Mart, Publisher
+from warehouse.publish import SIDECAR, Mart, Publisher
 
 
 @pytest.fixture
@@ -27,6 +30,11 @@ def mart(publisher: Publisher, name: str, value: int, area="reporting", **told) 
     path = publisher.stage(name, area)
     pq.write_table(pa.table({"k": [1], "value": [value]}), path)
     return Mart(path, ("k",), **told)
+
+
+def published_id(publisher: Publisher) -> str:
+    """The publication that a reader of the Parquet files meets."""
+    return json.loads((publisher.workspace.marts_reporting / SIDECAR).read_text())["publication_id"]
 
 
 def release(publisher: Publisher, number: int) -> None:
@@ -54,7 +62,7 @@ def seen(publisher: Publisher) -> set[object]:
 def test_everything_is_published_in_parquet_and_in_sql(publisher):
     release(publisher, 1)
     assert seen(publisher) == {1}
-    assert publisher.published_id() == "P1"
+    assert published_id(publisher) == "P1"
     workspace, database = publisher.workspace, publisher.database
     names = {path.name for path in workspace.marts_reporting.iterdir()}
     assert names == {"mart_a.parquet", "mart_b.parquet", "publication.json"}
@@ -63,7 +71,9 @@ def test_everything_is_published_in_parquet_and_in_sql(publisher):
         assert run(database, area, "SELECT * FROM {}publication_info") == [("P1",)]
 
 
-def test_restricted_marts_are_private_and_reporting_marts_are_not(publisher):
+def test_restricted_marts_are_private_and_reporting_marts_are_not(publisher, request):
+    # The service runs with this umask; who reads reporting marts is decided by their folder.
+    request.addfinalizer(partial(os.umask, os.umask(0o077)))
     release(publisher, 1)
     workspace = publisher.workspace
     private = {path.stat().st_mode & 0o777 for path in workspace.marts_restricted.iterdir()}
@@ -73,7 +83,7 @@ def test_restricted_marts_are_private_and_reporting_marts_are_not(publisher):
 
 
 def test_before_the_first_publication_there_is_none(publisher):
-    assert publisher.published_id() is None
+    assert not (publisher.workspace.marts_reporting / SIDECAR).exists()
     assert publisher.recover() is None
 
 
@@ -106,7 +116,7 @@ def test_a_mart_that_fails_leaves_the_whole_last_publication(publisher):
             {"twin": Mart(path, ("k",))},
         )
     assert seen(publisher) == {1}
-    assert publisher.published_id() == "P1"
+    assert published_id(publisher) == "P1"
     assert another(publisher).recover() is None
     assert list(publisher.workspace.work.glob("*.sqlite*")) == []
 
@@ -152,7 +162,7 @@ def test_wherever_a_publication_is_killed_recovery_leaves_it_whole(publisher, st
     expected = 1 if never_began else 2
     assert recovered == (None if never_began or at_the_end else "P2")
     assert seen(publisher) == {expected}
-    assert publisher.published_id() == f"P{expected}"
+    assert published_id(publisher) == f"P{expected}"
     assert another(publisher).recover() is None
 
 
@@ -165,7 +175,7 @@ def test_the_next_publication_first_finishes_the_broken_one(publisher, stage, mo
             release(another(publisher), 2)
     later = another(publisher)
     later.publish("P3", {"mart_a": mart(later, "mart_a", 3), "mart_b": Mart(None)}, {})
-    assert later.published_id() == "P3"
+    assert published_id(later) == "P3"
     kept = 1 if stage == "before the plan" else 2
     assert pq.read_table(later.path("mart_a", "reporting")).column("value").to_pylist() == [3]
     assert pq.read_table(later.path("mart_b", "reporting")).column("value").to_pylist() == [kept]

@@ -20,13 +20,6 @@ def test_a_load_without_rejected_rows_reads_as_none(workspace):
     assert Quarantine(workspace).read("L20261121-0001") is None
 
 
-def test_dropping_twice_is_no_error(workspace):
-    Quarantine(workspace).write("L1", ROWS)
-    Quarantine(workspace).drop("L1")
-    Quarantine(workspace).drop("L1")
-    assert Quarantine(workspace).read("L1") is None
-
-
 def test_a_write_that_fails_leaves_the_earlier_rows(workspace, monkeypatch):
     Quarantine(workspace).write("L1", ROWS)
 

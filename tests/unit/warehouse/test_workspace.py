@@ -33,9 +33,23 @@ def test_the_paths_are_those_of_the_contract():
 
 def test_folders_that_hold_students_are_open_to_their_owner_only(tmp_path):
     workspace = Workspace(tmp_path / "data").ensure()
-    private = ["raw", "lake", "quarantine", "work", "marts/restricted"]
+    private = ["landing/refused", "raw", "lake", "quarantine", "work", "marts/restricted"]
     assert {mode(workspace.home / name) for name in private} == {0o700}
     assert mode(workspace.marts_reporting) & 0o050 == 0o050
+
+
+def test_a_group_may_put_files_into_landing_and_nobody_else(tmp_path):
+    assert mode(Workspace(tmp_path / "data").ensure().landing) == 0o770
+
+
+def test_what_a_site_makes_of_the_rights_of_the_group_on_landing_stays(workspace):
+    for chosen in (0o2770, 0o700):
+        workspace.landing.chmod(chosen)
+        workspace.ensure()
+        assert workspace.landing.stat().st_mode & 0o7777 == chosen
+    workspace.landing.chmod(0o2775)
+    workspace.ensure()
+    assert workspace.landing.stat().st_mode & 0o7777 == 0o2770
 
 
 def test_ensuring_twice_changes_nothing(workspace):
