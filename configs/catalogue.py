@@ -142,7 +142,7 @@ class _Reader:
                 "BAD_CONFIGURATION",
                 where=", ".join(str(root) for root in self.roots),
                 found=f"{len(self.faults)} fault(s)\n    " + "\n    ".join(self.faults[:20]),
-                expected="every file of the shape that configs/models.py states",
+                expected="files of the shape that configs/models.py and source_models.py state",
                 remedy="mend the files named above, then run `roci check`",
             )
         return catalogue

@@ -5,7 +5,7 @@ docs/decisions/0005-reading.md says why pyarrow, and which of its ways these fun
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
@@ -130,10 +130,6 @@ def _no_raw_rows(names: Sequence[str]) -> pa.Table:
 def _batches(
     stream: BinaryIO, found: Probe, wanted: Wanted, position: _Position
 ) -> Iterator[pa.RecordBatch]:
-    plain = plain_stream(stream, found)
-    if found.quoted or found.encoding != "utf-8":
-        end = position.end_mark or ""
-        plain = as_utf8(plain, found.encoding, end if found.ends_whole else f"\n{end}")
     # Columns are known to pyarrow by position: headers repeat names and leave them out.
     names = distinct_names(found.columns)
     numbers = {name: str(at) for at, name in enumerate(names)}
@@ -143,7 +139,7 @@ def _batches(
     }
     try:
         yield from pa_csv.open_csv(
-            plain,
+            _utf8_stream(stream, found, position.end_mark or ""),
             read_options=pa_csv.ReadOptions(
                 # Threads would lose the row numbers of broken rows; they gain nothing here.
                 use_threads=False,
@@ -151,21 +147,8 @@ def _batches(
                 column_names=list(numbers.values()),
                 skip_rows_after_names=found.header_row,
             ),
-            parse_options=pa_csv.ParseOptions(
-                delimiter=found.delimiter,
-                quote_char='"' if found.quote else False,
-                newlines_in_values=found.quoted,
-                # An empty line must count as a row: spreadsheets show it as one.
-                ignore_empty_lines=False,
-                invalid_row_handler=position.note,
-            ),
-            convert_options=pa_csv.ConvertOptions(
-                check_utf8=False,
-                column_types=types,
-                include_columns=list(types),
-                strings_can_be_null=False,
-                quoted_strings_can_be_null=False,
-            ),
+            parse_options=_parse_options(found, position),
+            convert_options=_convert_options(types),
         )
     except pa.ArrowInvalid as error:
         raise unreadable(
@@ -173,6 +156,34 @@ def _batches(
             f"text that does not part into records ({str(error).splitlines()[0][:120]})",
             "records that end within the file; a quotation mark may be open",
         ) from None
+
+
+def _utf8_stream(stream: BinaryIO, found: Probe, end: str) -> BinaryIO:
+    plain = plain_stream(stream, found)
+    if not found.quoted and found.encoding == "utf-8":
+        return plain
+    return as_utf8(plain, found.encoding, end if found.ends_whole else f"\n{end}")
+
+
+def _parse_options(found: Probe, position: _Position) -> pa_csv.ParseOptions:
+    return pa_csv.ParseOptions(
+        delimiter=found.delimiter,
+        quote_char='"' if found.quote else False,
+        newlines_in_values=found.quoted,
+        # An empty line must count as a row: spreadsheets show it as one.
+        ignore_empty_lines=False,
+        invalid_row_handler=position.note,
+    )
+
+
+def _convert_options(types: Mapping[str, pa.DataType]) -> pa_csv.ConvertOptions:
+    return pa_csv.ConvertOptions(
+        check_utf8=False,
+        column_types=types,
+        include_columns=list(types),
+        strings_can_be_null=False,
+        quoted_strings_can_be_null=False,
+    )
 
 
 def _blank_rows(table: pa.Table) -> np.ndarray:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
 
-from configs.errors import FileRefused
+from configs.errors import SHOWN_AT_MOST, FileRefused
 from configs.source_models import FileFormat
 from transforms.delimited import Wanted, read_delimited
 from transforms.faults import all_faults, fault_table
@@ -142,7 +142,10 @@ def read_oneroster(stream: BinaryIO) -> Piece:
     `source_row` is the row of users.csv, so a student of two schools has it twice (`rows_made`
     counts the second). A student without enrolment stands at the first of users.orgSourcedIds.
     Other users (NOT_A_STUDENT) and deleted ones (DELETED) are set aside. Several classes in one
-    school are one row, from the first day of any to the last.
+    school are one row, from the first day of any to the last. A school that orgs.csv lacks leaves
+    the row's school and district blank. Users of the wrong width are faults; such a row in another
+    table, or an enrolment whose user is in no row of users.csv, refuses the zip: no row of the
+    result could be counted for it.
 
     Raises:
         FileRefused: UNREADABLE_FILE, TRUNCATED_FILE, EMPTY_FILE.
@@ -155,6 +158,7 @@ def read_oneroster(stream: BinaryIO) -> Piece:
     with duckdb.connect() as con:
         for name in ("users", "enrollments", "demographics"):
             con.register(name, tables[name][0])
+        _refuse_orphans(con, users_lost=len(wrong_width))
         con.register("schools", _schools(tables["orgs"][0]))
         con.execute(
             "CREATE TEMP VIEW students AS SELECT * FROM users WHERE lower(role) = 'student' "
@@ -162,29 +166,40 @@ def read_oneroster(stream: BinaryIO) -> Piece:
         )
         con.execute(_PLACES)
         rows: pa.Table = con.sql(_joined_sql(columns)).to_arrow_table()
-        aside = con.execute(
-            "SELECT source_row, lower(status) = 'tobedeleted' AS deleted FROM users "
-            "WHERE lower(status) = 'tobedeleted' OR lower(role) <> 'student' ORDER BY 1"
-        ).fetchall()
-    set_aside = [
-        fault_table([row for row, gone in aside if gone is deleted], code, None)
-        for deleted, code in ((True, "DELETED"), (False, "NOT_A_STUDENT"))
-    ]
-    students = users.num_rows - len(aside)
+        set_aside = _users_aside(con)
+    students = users.num_rows - set_aside.num_rows
     return Piece(
         table=rows.drop_columns(["source_row"]),
         source_row=rows["source_row"].combine_chunks(),
         faults=faults,
-        set_aside=all_faults(set_aside),
+        set_aside=set_aside,
         wrong_width=wrong_width,
         rows_made=rows.num_rows - students,
     )
 
 
-def oneroster_schools(stream: BinaryIO) -> pa.Table:
-    """Return the schools of a zip: school, identifier, name and those of the district, as text."""
-    archive = _archive(stream)
-    return _schools(_table(archive, _members(archive).get("orgs"), "orgs")[0])
+def _users_aside(con: duckdb.DuckDBPyConnection) -> pa.Table:
+    """Return the users that are deleted (DELETED) and the others that are no students."""
+    aside = con.execute(
+        "SELECT source_row, lower(status) = 'tobedeleted' AS deleted FROM users "
+        "WHERE lower(status) = 'tobedeleted' OR lower(role) <> 'student' ORDER BY 1"
+    ).fetchall()
+    return all_faults(
+        [
+            fault_table([row for row, gone in aside if gone is deleted], code, None)
+            for deleted, code in ((True, "DELETED"), (False, "NOT_A_STUDENT"))
+        ]
+    )
+
+
+def _refuse_orphans(con: duckdb.DuckDBPyConnection, users_lost: int) -> None:
+    """Refuse enrolments of unknown users; those of a user at fault are counted with that user."""
+    orphans = con.execute(
+        "SELECT userSourcedId, source_row FROM enrollments ANTI JOIN users "
+        "ON users.sourcedId = userSourcedId WHERE lower(status) <> 'tobedeleted' ORDER BY ALL"
+    ).fetchall()
+    if len({user for user, _ in orphans}) > users_lost:
+        raise _unfit("enrollments.csv", "users that users.csv lacks", [row for _, row in orphans])
 
 
 def _joined_sql(columns: tuple[str, ...]) -> str:
@@ -239,12 +254,29 @@ def _table(
         return _empty(table), all_faults([]), {}
     content = io.BytesIO(_unpacked(archive, info))
     try:
-        return _named(content, examine_delimited(content, _FORMAT), table)
+        read = _named(content, examine_delimited(content, _FORMAT), table)
     except FileRefused as refused:
         if refused.code == "EMPTY_FILE" and table != "users":
             return _empty(table), all_faults([]), {}
         refused.where = f"{info.filename}: {refused.where}"
         raise
+    if table != "users" and read[2]:
+        raise _unfit(info.filename, "too few or too many fields", list(read[2]))
+    return read
+
+
+def _unfit(member: str, fault: str, rows: Sequence[int]) -> FileRefused:
+    """Return the refusal of a zip whose member has rows that would be lost."""
+    few = ", ".join(str(row) for row in sorted(rows)[:SHOWN_AT_MOST])
+    more = f" and {len(rows) - SHOWN_AT_MOST} more" if len(rows) > SHOWN_AT_MOST else ""
+    return FileRefused(
+        "UNREADABLE_FILE",
+        where=f"{member}: row {few}{more}",
+        found=f"rows with {fault}: {len(rows)}",
+        expected="every row as wide as the header, every enrolment of a user in the same zip",
+        remedy="export all tables of the zip again, together; if it stays so, mend these rows in "
+        "the student system",
+    )
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int = -1) -> bytes:

@@ -25,16 +25,17 @@ def fill_from_roster(
     roster knows it, else stays null (unknown: `build_cells` counts it as UNKNOWN). For each
     dimension a column `<dimension>_origin` is added: 'extract', 'roster' or 'unknown'.
 
-    The roster row of a result: the same student and school year; of several, one of the result's
-    district before others, an enrolment that contains the test date before others, the latest
-    begun, the result's school. Some districts' extracts carry the id that the roster calls
-    `student_id`, some the student system's own: for each assessment and district the column counts
-    that finds more of its students in its own district's roster. Where neither finds any, ids
-    issued by others could only meet by chance, and nothing is filled.
+    The roster row of a result: the same student, school year and district (another district's ids
+    could meet by chance); of several, an enrolment that contains the test date before others, the
+    latest begun, the result's school. Some districts' extracts carry the id that the roster calls
+    `student_id`, some the student system's own: for each assessment, school year and district the
+    column counts that finds more of its students in the roster, `student_id` where both find as
+    many. So a slice is filled alike whatever other slices are in `results`.
 
     Args:
         con: an in-memory connection; temporary tables are made in it.
-        results: a relation with the columns of table `student_result`.
+        results: a relation with the columns of table `student_result`: whole slices, every row of
+            an assessment and school year that has any.
         roster: a relation with the columns of table `student_roster`, perhaps without rows.
         dimensions: the groups to fill.
     """
@@ -56,11 +57,11 @@ def asked_sql(results: str, dimensions: Sequence[str]) -> str:
 
 
 def id_column_sql(roster: str) -> str:
-    """Return SQL of `assessment`, `district_id`, `id_column`: which id of the roster is meant."""
+    """Return SQL of `assessment`, `school_year`, `district_id`, `id_column`: which id is meant."""
     matches = " UNION ALL ".join(
         f"""
-        SELECT assessment, district_id, '{column}' AS id_column, {rank} AS rank,
-            count(DISTINCT student_id) AS students
+        SELECT assessment, school_year, district_id, '{column}' AS id_column, {rank} AS rank,
+            count(*) AS students
         FROM (SELECT DISTINCT assessment, district_id, school_year, student_id FROM roster_asked)
         SEMI JOIN (SELECT {column} AS student_id, school_year, district_id FROM {roster})
             USING (student_id, school_year, district_id)
@@ -69,7 +70,8 @@ def id_column_sql(roster: str) -> str:
         for rank, column in enumerate(ID_COLUMNS)
     )
     return f"""
-        SELECT assessment, district_id, first(id_column ORDER BY students DESC, rank) AS id_column
+        SELECT assessment, school_year, district_id,
+            first(id_column ORDER BY students DESC, rank) AS id_column
         FROM ({matches}) GROUP BY ALL
     """
 
@@ -89,14 +91,13 @@ def found_sql(roster: str, dimensions: Sequence[str]) -> str:
     return f"""
         SELECT {", ".join(f"t.{c}" for c in _TEST)}, {groups}
         FROM roster_asked AS t
-        JOIN roster_id_column AS used USING (assessment, district_id)
+        JOIN roster_id_column AS used USING (assessment, school_year, district_id)
         JOIN ({either}) AS r ON r.student_id = t.student_id AND r.school_year = t.school_year
-            AND r.id_column = used.id_column
+            AND r.district_id = t.district_id AND r.id_column = used.id_column
         QUALIFY row_number() OVER (
             PARTITION BY {", ".join(f"t.{c}" for c in _TEST)}
-            ORDER BY r.district_id = t.district_id DESC, {contains} DESC,
-                r.begin_date DESC NULLS LAST, r.school_id = t.school_id DESC,
-                r.district_id, r.school_id, {groups}
+            ORDER BY {contains} DESC, r.begin_date DESC NULLS LAST,
+                r.school_id = t.school_id DESC, r.school_id, {groups}
         ) = 1
     """
 

@@ -16,6 +16,7 @@ from flows.faults import unexpected
 from flows.load_key import load_key
 from flows.outcome import UNCLAIMED, LoadOutcome
 from transforms.claiming import header_fits
+from warehouse.files import readable
 from warehouse.landing import LandedFile
 from warehouse.locks import lock
 
@@ -77,11 +78,23 @@ def take_in(context: Context, only_source: str | None = None) -> Taken:
 
 def _kept(context: Context, source: Source, landed: LandedFile) -> list[Incoming]:
     """Return a landed file as kept; none where it is still being written: a later run takes it."""
+    inside = landed.path.relative_to(context.workspace.landing).as_posix()
+    if readable(inside) != inside:
+        raise _name_is_no_text(landed)
     kept = keep(context, source, landed.path, landed.name, landed.district_id)
     if not context.landing.is_still(landed):
         return []
-    inside = landed.path.relative_to(context.workspace.landing).as_posix()
     return [replace(kept, landing_path=inside, landing_mark=mark(landed))]
+
+
+def _name_is_no_text(landed: LandedFile) -> FileRefused:
+    return FileRefused(
+        "BAD_FILE_NAME",
+        where=landed.name,
+        found="bytes in the file's name or folder that are no UTF-8",
+        expected="a name that can be written down",
+        remedy="rename the file and put it into landing/ again",
+    )
 
 
 def mark(landed: LandedFile) -> str:

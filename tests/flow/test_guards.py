@@ -14,7 +14,7 @@ from flows.outcome import RunOutcome
 from flows.running import run_again, run_build, run_ingest, run_nightly, run_release
 from flows.stages.intake import take_in
 from flows.stages.loading import load_incoming
-from tests.flow.small_files import RESULTS_HEADER, results
+from tests.flow.small_files import results
 
 
 @pytest.fixture
@@ -89,9 +89,12 @@ def test_a_file_that_came_under_the_same_name_meanwhile_stays_in_landing(context
 def test_a_file_whose_name_is_no_text_stops_nobody(context):
     results(context.workspace.landing / "results_good.csv", rows=40)
     nameless = context.workspace.landing / os.fsdecode(b"results_\xff.csv")
-    nameless.write_text(RESULTS_HEADER + "\n")
+    results(nameless, rows=40, year=2023)
     run = run_nightly(context)
-    assert {load.state for load in run.loads} == {"loaded", "failed"}
+    assert {(load.state, load.code) for load in run.loads} == {
+        ("loaded", None),
+        ("failed", "BAD_FILE_NAME"),
+    }
     assert rows_loaded(context) == {"2024": 40}
 
 

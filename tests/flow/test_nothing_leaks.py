@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.command_line import run_roci
 from tests.flow.demo_story import PRIVATE_VIEW, DemoStory
 from tests.flow.leaks import People, people_of, texts_of_parquet, texts_of_sqlite
 
@@ -87,6 +88,20 @@ def test_no_student_stands_in_what_the_commands_print(demo, people):
         if name != PRIVATE_VIEW
     }
     assert {name: found for name, found in printed.items() if found} == {}
+
+
+@pytest.mark.parametrize("extract", ["iready*.csv", "caaspp*"], ids=["diagnostic", "state"])
+def test_a_file_without_its_header_shows_nobody(extract, demo, people, tmp_path):
+    whole = min(demo.extracts.rglob(extract), key=lambda path: path.name)
+    home = tmp_path / "home"
+    landed = home / "landing" / "0199017" / whole.name
+    landed.parent.mkdir(parents=True)
+    landed.write_bytes(whole.read_bytes().partition(b"\n")[2])
+    done = run_roci(["run", "--engine", "direct"], {"ROCI_HOME": str(home)})
+    assert "UNKNOWN_HEADER" in done.said
+    assert list(home.rglob("*.why.txt"))
+    assert people.found_in(done.said) == set()
+    assert leaks(home, people) == {}
 
 
 def test_only_the_view_of_values_shows_students(demo, people):

@@ -5,7 +5,7 @@ import pytest
 
 from configs.errors import FileRefused
 from configs.source_models import FileFormat
-from transforms.oneroster import is_oneroster, oneroster_columns, oneroster_schools, read_oneroster
+from transforms.oneroster import is_oneroster, oneroster_columns, read_oneroster
 from transforms.read import examine, raw_rows, read_pieces
 
 FORMAT = FileFormat(kind="oneroster", encodings=["utf-8"])
@@ -114,6 +114,47 @@ def test_a_user_of_the_wrong_width_is_a_fault():
     assert piece.rows_in == 5
 
 
+@pytest.mark.parametrize("table", ["orgs", "enrollments", "demographics"])
+@pytest.mark.parametrize("line", ["x9,broken\n", "," * 40 + "x9\n"])
+def test_a_row_of_the_wrong_width_in_another_table_refuses_the_zip_with_its_row(table, line):
+    content = TABLES[f"{table}.csv"] + line
+    error = refusal(a_zip(**{table: content}))
+    row = content.count("\n")
+    assert (error.code, error.where) == ("UNREADABLE_FILE", f"{table}.csv: row {row}")
+    assert error.found.endswith(": 1") and "x9" not in str(error)
+
+
+def test_an_enrolment_of_a_user_that_the_zip_lacks_refuses_it():
+    more = "e6,,,c1,s1,u99,student,,2023-08-20,\n"
+    error = refusal(a_zip(enrollments=TABLES["enrollments.csv"] + more))
+    assert (error.code, error.where) == ("UNREADABLE_FILE", "enrollments.csv: row 7")
+    assert "u99" not in str(error)
+
+
+def test_a_deleted_enrolment_of_a_user_that_the_zip_lacks_is_no_loss():
+    more = "e6,tobedeleted,,c1,s1,u99,student,,2023-08-20,\n"
+    piece = read_oneroster(a_zip(enrollments=TABLES["enrollments.csv"] + more))
+    assert piece.table.num_rows == 4
+
+
+def test_enrolments_of_a_user_at_fault_are_counted_with_that_user():
+    more = "e6,,,c1,s1,u9,student,,2023-08-20,\ne7,,,c2,s1,u9,student,,2023-08-20,\n"
+    changed = {"users": TABLES["users.csv"] + "u9,broken\n"}
+    piece = read_oneroster(a_zip(enrollments=TABLES["enrollments.csv"] + more, **changed))
+    assert piece.faults.num_rows == 1
+    more += "e8,,,c2,s1,u99,student,,2023-08-20,\n"
+    error = refusal(a_zip(enrollments=TABLES["enrollments.csv"] + more, **changed))
+    assert error.code == "UNREADABLE_FILE"
+
+
+def test_an_enrolment_in_a_school_that_the_zip_lacks_stays_with_a_blank_school():
+    more = "e6,,,c1,s9,u3,student,,2023-08-20,\n"
+    piece = read_oneroster(a_zip(enrollments=TABLES["enrollments.csv"] + more))
+    (row,) = [r for r in rows(piece) if r["users.sourcedId"] == "u3"]
+    assert (row["orgs.identifier"], row["enrollments.beginDate"]) == ("", "2023-08-20")
+    assert (piece.rows_in, piece.rows_made) == (4, 2)
+
+
 def test_repeated_orgs_and_demographics_double_nobody():
     orgs = TABLES["orgs.csv"] + "s1,,,Elm Again,school,9,d\n"
     demographics = TABLES["demographics.csv"] + "u1,,,2016-01-02,male,,,,,,,\n"
@@ -177,12 +218,3 @@ def test_it_is_read_like_any_other_file():
     assert piece.table.column_names == ["users.identifier", "orgs.name"]
     raw = raw_rows(stream, found, [5])
     assert raw["users.sourcedId"].to_pylist() == ["u3"]
-
-
-def test_schools_are_listed_with_their_district():
-    schools = oneroster_schools(a_zip()).to_pylist()
-    assert {(s["orgs.identifier"], s["district.identifier"]) for s in schools} == {
-        ("01123450000000", ""),
-        ("01123450000001", "01123450000000"),
-        ("01123450000002", "01123450000000"),
-    }

@@ -105,15 +105,15 @@ def test_an_enrolment_of_another_year_does_not_count():
     assert el_status([{}], [{"school_year": 2023}]) == [None]
 
 
-def test_the_own_district_comes_first_even_if_the_enrolment_has_ended():
+def test_the_own_district_counts_even_if_the_enrolment_has_ended():
     own = {"end_date": date(2023, 12, 1), "el_status": "EL"}
     other = {"district_id": "D2", "el_status": "RFEP"}
     assert el_status([{}], [own, other]) == ["EL"]
 
 
-def test_another_district_serves_where_its_ids_are_those_of_the_extract():
+def test_another_districts_roster_never_fills_even_where_its_ids_are_those_of_the_extract():
     moved = {"student_id": "200", "district_id": "D2", "el_status": "RFEP"}
-    assert el_status([{}, {"student_id": "200"}], [{}, moved]) == ["EL", "RFEP"]
+    assert el_status([{}, {"student_id": "200"}], [{}, moved]) == ["EL", None]
 
 
 def test_an_id_that_meets_only_another_districts_student_fills_nothing():
@@ -128,6 +128,20 @@ def test_the_id_column_that_finds_more_students_is_used_for_the_whole_district()
         {"student_id": "c", "sourced_id": "3", "el_status": "RFEP"},
     ]
     assert el_status(students, roster) == ["EL", "EL", None]
+
+
+def test_the_id_column_of_a_slice_does_not_depend_on_the_other_slices():
+    """In 2024 `student_id` finds a student; in 2023 `sourced_id` finds two."""
+    now = {"student_id": "c"}
+    earlier = [{"student_id": name, "school_year": 2023} for name in ("a", "b")]
+    roster = [
+        {"student_id": "c", "sourced_id": "3", "el_status": "RFEP"},
+        {"student_id": "4", "sourced_id": "c"},
+        {"student_id": "1", "sourced_id": "a", "school_year": 2023},
+        {"student_id": "2", "sourced_id": "b", "school_year": 2023},
+    ]
+    assert el_status([now], roster) == ["RFEP"]
+    assert el_status([now, *earlier], roster) == ["EL", "EL", "RFEP"]
 
 
 def test_two_equal_enrolments_never_double_a_result():
