@@ -18,6 +18,7 @@ from configs.source_models import FieldSource, Window
 
 Value = str | int | float | bool | dt.date
 
+LOST_ZERO_REPAIRED = "LOST_ZERO_REPAIRED"
 CACHED_AT_MOST = 200_000
 INT32_LIMIT = 2**31
 FIRST_YEAR, LAST_YEAR = 1900, 2100
@@ -125,7 +126,7 @@ class Decoder:
     def _padded(self, text: str) -> tuple[str, str | None]:
         lost_one = self.spec.pad is not None and len(text) == self.spec.pad - 1
         if lost_one and text.isascii() and text.isdigit():
-            return "0" + text, "LOST_ZERO_REPAIRED"
+            return "0" + text, LOST_ZERO_REPAIRED
         return text, None
 
     def _of_codes(self, text: str) -> Outcome:
