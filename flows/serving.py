@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,10 +22,13 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 4200
 HIGHEST_PORT = 65_536
 START_SECONDS = 120
+STOPPED = 128 + signal.SIGTERM
 
 
 def serve_forever(context: Context) -> int:
     """Serve the nightly until stopped by a signal; a stop leaves the schedule active."""
+    # Until Prefect listens for it itself, a stop would end this process and leave its server alone.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     prepare(context.workspace)
     profile = context.catalogue.profile
     with prefect_server():
