@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from configs.errors import FileRefused
 from configs.source_models import Source
-from transforms.layouts import match_layout
+from transforms.layouts import likeness_to, match_layout
 from transforms.oneroster import is_oneroster, oneroster_columns
 from transforms.probe import probe
 from transforms.read import decompressed
@@ -22,6 +22,15 @@ def header_fits(stream: BinaryIO, source: Source) -> float | None:
     except FileRefused:
         return None
     return match.share
+
+
+def header_likeness(stream: BinaryIO, source: Source) -> float:
+    """Return how much of the source's nearest layout the header shows (0 to 1), fitting or not."""
+    stream.seek(0)
+    try:
+        return likeness_to(header_columns(stream, source), source)
+    except FileRefused:
+        return 0.0
 
 
 def header_columns(stream: BinaryIO, source: Source) -> tuple[str, ...]:

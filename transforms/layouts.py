@@ -105,6 +105,11 @@ def _nearness(layout: Layout, columns: Sequence[str]) -> tuple[float, float, boo
     return common / len(own), common / len(own | other), list(columns) == list(layout.columns)
 
 
+def likeness_to(columns: Sequence[str], source: Source) -> float:
+    """Return how much of the nearest layout the header shows (0 to 1), whether it fits or not."""
+    return max(_nearness(layout, columns)[0] for layout in source.layouts)
+
+
 def _bindings(
     layout: Layout, source: Source, columns: Sequence[str]
 ) -> Iterator[tuple[str, list[str]]]:

@@ -15,13 +15,15 @@ from flows.context import Context
 from flows.faults import unexpected
 from flows.load_key import load_key
 from flows.outcome import UNCLAIMED, LoadOutcome
-from transforms.claiming import header_fits
+from transforms.claiming import header_fits, header_likeness
 from warehouse.files import readable
 from warehouse.landing import LandedFile
 from warehouse.locks import lock
 
 log = logging.getLogger("roci.intake")
 
+# A header is taken for a source's where it shows more than this share of one of its layouts.
+MOSTLY = 0.7
 TABLE_ORDER = ("school", "student_roster", "student_result")
 
 
@@ -115,15 +117,20 @@ def keep(
 def claim(context: Context, path: Path, name: str) -> Source:
     """Return the source whose layout the file's header fits; its name decides only a tie.
 
+    A header that fits none goes to the source that expects the name, or else to the one that it is
+    most like, so that what keeps it from fitting is told.
+
     Raises:
         FileRefused: the file is empty or unreadable, or none or several sources claim it.
     """
     sources = context.catalogue.sources.values()
     with path.open("rb") as stream:
         fits = {s.name: share for s in sources if (share := header_fits(stream, s)) is not None}
+        alike = {} if fits else {s.name: header_likeness(stream, s) for s in sources}
     named = [s for s in sources if name_fits(name, s)]
     if not fits:
-        return _claimed_by_name(named, path, name)
+        nearest = [s for s in sources if MOSTLY < alike[s.name] == max(alike.values())]
+        return _claimed_without_fit(named or nearest, path, name)
     best = max(fits.values())
     candidates = [name_ for name_, share in fits.items() if share == best]
     by_name = [s.name for s in named if s.name in candidates]
@@ -133,10 +140,10 @@ def claim(context: Context, path: Path, name: str) -> Source:
     return context.catalogue.sources[winners[0]]
 
 
-def _claimed_by_name(named: Sequence[Source], path: Path, name: str) -> Source:
-    """Return the one source that expects a file of this name, so that its own message is given."""
-    if len(named) == 1:
-        return named[0]
+def _claimed_without_fit(nearest: Sequence[Source], path: Path, name: str) -> Source:
+    """Return the one source that the file is nearest to, so that its own message is given."""
+    if len(nearest) == 1:
+        return nearest[0]
     if path.stat().st_size == 0:
         raise FileRefused(
             "EMPTY_FILE",

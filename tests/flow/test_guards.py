@@ -14,7 +14,7 @@ from flows.outcome import RunOutcome
 from flows.running import run_again, run_build, run_ingest, run_nightly, run_release
 from flows.stages.intake import take_in
 from flows.stages.loading import load_incoming
-from tests.flow.small_files import results
+from tests.flow.small_files import RESULTS_HEADER, results
 
 
 @pytest.fixture
@@ -105,3 +105,17 @@ def test_a_workspace_may_have_any_name(tmp_path, monkeypatch):
     assert run.exit_code == 0
     assert (context.workspace.marts_reporting / "mart_achievement.parquet").exists()
     context.database.close()
+
+
+def test_a_renamed_column_is_named_whatever_the_file_is_called(context):
+    header = RESULTS_HEADER.replace("el_status", "el_stat")
+    results(context.workspace.landing / "export-17.csv", header=header)
+    (load,) = run_nightly(context).loads
+    assert (load.source, load.code) == ("results_csv", "UNKNOWN_HEADER")
+    assert "el_status -> el_stat" in (load.message or "")
+
+
+def test_a_file_that_is_like_no_source_is_left_to_nobody(context):
+    results(context.workspace.landing / "menu.csv", header="day,dish,price,kitchen")
+    (load,) = run_nightly(context).loads
+    assert (load.source, load.code) == ("(none)", "NO_SOURCE")
