@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from flows.outcome import LoadOutcome, RunOutcome
     from warehouse.workspace import Workspace
 
-STATE_STYLES = {"loaded": "green", "unchanged": "dim", "failed": "bold red", "held": "yellow"}
-
 
 def start_logging(workspace: Workspace) -> None:
     """Write one line a stage, counts and ids only, into the workspace's log of the day."""

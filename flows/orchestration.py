@@ -22,6 +22,7 @@ from prefect.states import Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from configs.errors import InfrastructureError
+from flows.console import start_logging
 from flows.context import open_context
 from flows.faults import unexpected
 from flows.locking import nightly_lock
@@ -32,6 +33,8 @@ from flows.stages.loading import load_incoming
 
 RETRY_DELAYS = [2.0, 10.0, 30.0]
 DEFAULT_WORKERS = 2
+# Prefect's own default is as many threads as there are files, whose memory adds up.
+RUNNER: Any = ThreadPoolTaskRunner(max_workers=DEFAULT_WORKERS)
 
 
 def is_infrastructure(_task: Any, _run: Any, state: State[Any]) -> bool:
@@ -105,38 +108,52 @@ def nightly_name() -> str:
     return f"nightly {datetime.now(UTC).date().isoformat()}"
 
 
-@flow(name="build_marts", flow_run_name="build marts", validate_parameters=False)
+@flow(
+    name="build_marts",
+    flow_run_name="build marts",
+    validate_parameters=False,
+    task_runner=RUNNER,
+)
 def build_marts(everything: bool = False) -> State[Any]:
     """Build the marts that changed, or all of them."""
-    return _load_then_build([], build=True, everything=everything)
+    return _load_then_build([], everything=everything)
 
 
-@flow(name="ingest", flow_run_name="ingest {source}", validate_parameters=False)
-def ingest(source: str, files: list[dict[str, Any]], build: bool = True) -> State[Any]:
+@flow(
+    name="ingest",
+    flow_run_name="ingest {source}",
+    validate_parameters=False,
+    task_runner=RUNNER,
+)
+def ingest(source: str, files: list[dict[str, Any]]) -> State[Any]:
     """Load files that the raw store already holds, then build the marts they touch.
 
     Args:
         source: the source's name, or `several`.
         files: the fields of `Incoming` of each file.
-        build: whether to build the marts afterwards.
     """
-    return _load_then_build([Incoming(**file) for file in files], build=build)
+    return _load_then_build([Incoming(**file) for file in files])
 
 
-@flow(name="nightly", flow_run_name=nightly_name, validate_parameters=False)
+@flow(
+    name="nightly",
+    flow_run_name=nightly_name,
+    validate_parameters=False,
+    task_runner=RUNNER,
+)
 def nightly(source: str | None = None) -> State[Any]:
     """Take in everything new in landing/, load it, and build the marts that changed."""
     context = open_context()
+    start_logging(context.workspace)  # a scheduled run has no command line that would have begun it
     with telling_no_values(), nightly_lock(context):
         context.workspace.tidy()
         taken = take_in(context, source)
-        return _load_then_build(taken.incoming, build=True, refused=taken.refused)
+        return _load_then_build(taken.incoming, refused=taken.refused)
 
 
 def _load_then_build(
     incoming: Sequence[Incoming],
     *,
-    build: bool,
     everything: bool = False,
     refused: Sequence[LoadOutcome] = (),
 ) -> State[Any]:
@@ -146,8 +163,7 @@ def _load_then_build(
     for phase in phases(open_context(), incoming):
         futures = [load_task.submit(item.source, item.file_name, asdict(item)) for item in phase]
         run = run.with_loads([_result(future) for future in futures])
-    if build:
-        run = RunOutcome(loads=run.loads, build=_result(marts_task.submit(everything)))
+    run = RunOutcome(loads=run.loads, build=_result(marts_task.submit(everything)))
     _artifact(run)
     return _run_state(run)
 

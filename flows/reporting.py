@@ -19,6 +19,7 @@ from flows.load_key import changed_parts, load_inputs
 from flows.outcome import UNCLAIMED
 from flows.slices import years_of
 from warehouse.ledger_records import Load
+from warehouse.ledger_tables import STATES
 
 LOAD_COLUMNS = (
     "load_id",
@@ -33,7 +34,6 @@ LOAD_COLUMNS = (
     "finished_at",
 )
 STOPPED = ("failed", "held")
-STATES = ("received", "loading", "loaded", "held", "failed", "superseded", "discarded")
 ATTENTION_SHOWN = 5
 
 

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 metadata = sa.MetaData()
 
 STATES = ("received", "loading", "loaded", "held", "failed", "superseded", "discarded")
-KINDS = ("reject", "set_aside", "flag")
 
 
 class Moment(sa.types.TypeDecorator[datetime]):

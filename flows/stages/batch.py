@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from validation.suites import Check as Found
 
 PROFILE = "profile"
-SHIFT_CODES = ("ROW_COUNT_SHIFT", "GROUP_SHIFT")
 DIRECTORY_TABLE = "school"
 
 

@@ -218,11 +218,16 @@ def _relate_changed(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConne
     if not files:
         con.execute("CREATE OR REPLACE VIEW results AS SELECT * FROM all_results WHERE false")
         return
-    pairs = ", ".join("('{}', {})".format(*slice_parts(name)) for name in plan.changed)
     con.execute(
         f"CREATE OR REPLACE VIEW results AS SELECT * FROM {scan_sql(files)} "
-        f"WHERE (assessment, school_year) IN ({pairs})"
+        f"WHERE {_of_slices(plan.changed)}"
     )
+
+
+def _of_slices(names: Sequence[str]) -> str:
+    """Return the SQL condition of the rows of these slices."""
+    pairs = ((quoted(assessment), year) for assessment, year in map(slice_parts, names))
+    return f"(assessment, school_year) IN ({', '.join(f'({a}, {year})' for a, year in pairs)})"
 
 
 def _configured_dimensions(
@@ -255,10 +260,9 @@ class MartWriter:
         self._sliced.add(name)
         published = self._context.publisher.path(name, area)
         if self._plan.kept and published.exists():
-            pairs = ", ".join("('{}', {})".format(*slice_parts(n)) for n in self._plan.kept)
             kept = (
                 f"SELECT * FROM read_parquet({path_literal(published)}) "
-                f"WHERE (assessment, school_year) IN ({pairs})"
+                f"WHERE {_of_slices(self._plan.kept)}"
             )
             sql = f"{kept} UNION ALL BY NAME ({sql})"
         self._write(name, area, sql)
