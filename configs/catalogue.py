@@ -7,6 +7,7 @@ site's edits.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 from configs.errors import ConfigurationError
 from configs.models import Assessment, CodeWords, Marts, Network, Profile, Suite, Table, Vocabulary
 from configs.references import allowed_codes, known_vocabularies, reference_faults
-from configs.source_models import Source
+from configs.source_models import Layout, Position, Source
 
 __all__ = ["Catalogue", "allowed_codes", "digest", "known_vocabularies", "load_catalogue", "merge"]
 
@@ -157,20 +158,36 @@ class _Reader:
 
     def _sources(self) -> Iterator[tuple[str, Source]]:
         for name, source in self._folder("sources", Source).items():
-            layouts = [
-                layout.model_copy(update={"header": self._header(layout.header, name)})
-                if isinstance(layout.header, str)
-                else layout
-                for layout in source.layouts
-            ]
+            layouts = [self._layout(layout, name) for layout in source.layouts]
             yield name, source.model_copy(update={"layouts": layouts})
 
-    def _header(self, file_name: str, source: str) -> list[str]:
+    def _layout(self, layout: Layout, source: str) -> Layout:
+        """Return the layout with the header or the positions of the file that it names."""
+        if isinstance(layout.header, str):
+            lines = self._lines("headers", layout.header, source)
+            return layout.model_copy(update={"header": lines})
+        if isinstance(layout.positions, str):
+            positions = self._positions(layout.positions, source)
+            return layout.model_copy(update={"positions": positions})
+        return layout
+
+    def _positions(self, file_name: str, source: str) -> list[Position]:
+        """Return the positions of a CSV file with the columns column, start, end."""
+        rows = csv.DictReader(self._lines("positions", file_name, source))
+        try:
+            return [Position.model_validate(row) for row in rows]
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(str(part) for part in first["loc"])
+            self.faults.append(f"sources/positions/{file_name}: {key}: {first['msg']}")
+            return []
+
+    def _lines(self, folder: str, file_name: str, source: str) -> list[str]:
         for root in reversed(self.roots):
-            path = root / "sources" / "headers" / file_name
+            path = root / "sources" / folder / file_name
             if path.is_file():
                 return path.read_text(encoding="utf-8").splitlines()
-        self.faults.append(f"sources/{source}.yml: header file sources/headers/{file_name} missing")
+        self.faults.append(f"sources/{source}.yml: file sources/{folder}/{file_name} missing")
         return []
 
     def _folder(self, folder: str, model: type[ModelT]) -> dict[str, ModelT]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from configs.models import Assessment, ScoreRange, Table
-from configs.source_models import Layout, Source, as_list
+from configs.source_models import Layout, RecordSet, Source, as_list
 
 if TYPE_CHECKING:
     from configs.catalogue import Catalogue
 
 ASSESSMENT = "assessment"
+_VARIABLE = re.compile(r"\{(\w+)\}")
 
 
 def known_vocabularies(catalogue: Catalogue) -> set[str]:
@@ -141,7 +143,8 @@ def _code_faults(source: Source, table: Table, catalogue: Catalogue) -> Iterator
         if name in source.fields:
             spec = source.fields[name]
             codes += [*(spec.codes or {}).values(), *(one.code for one in spec.overrides)]
-            codes += [code for code in (spec.value, spec.otherwise, spec.unflagged) if code]
+            said = (spec.value, spec.otherwise, spec.unflagged, spec.default)
+            codes += [code for code in said if code]
         if field.vocabulary:
             yield from _unknown_codes(f"fields.{name}", codes, field.vocabulary, catalogue)
 
@@ -162,12 +165,10 @@ def _need_faults(source: Source) -> Iterator[str]:
 
 
 def _layout_faults(layout: Layout, source: Source, table: Table) -> Iterator[str]:
-    header = set(layout.columns)
-    if len(header) != len(layout.columns):
-        yield "header: a column stands there twice"
-    for column in layout.signature:
-        if column not in header:
-            yield f"signature: the header has no column {column}"
+    header = {*layout.columns, *layout.record_columns}
+    yield from _header_faults(layout)
+    yield from _position_faults(layout)
+    yield from _record_faults(layout)
     for name in layout.absent:
         if name not in source.fields:
             yield f"absent: the source has no field {name}"
@@ -179,12 +180,72 @@ def _layout_faults(layout: Layout, source: Source, table: Table) -> Iterator[str
             yield f"field {name} needs column {' / '.join(spellings)}"
 
 
+def _header_faults(layout: Layout) -> Iterator[str]:
+    """Yield the columns that the header has twice, or that are named and not in it."""
+    header = set(layout.columns)
+    if len(header) != len(layout.columns):
+        yield "header: a column stands there twice"
+    for where, columns in (("signature", layout.signature), ("marks", list(layout.marks))):
+        for column in columns:
+            if column not in header:
+                yield f"{where}: the header has no column {column}"
+
+
+def _position_faults(layout: Layout) -> Iterator[str]:
+    """Yield the columns of fixed width that no record can have."""
+    assert not isinstance(layout.positions, str), "the catalogue has read the positions"
+    for position in layout.positions or []:
+        if not position.start <= position.end <= (layout.record_length or 0):
+            yield (
+                f"positions: column {position.column}: {position.start} to {position.end} "
+                f"in records of {layout.record_length}"
+            )
+
+
+def _record_faults(layout: Layout) -> Iterator[str]:
+    """Yield what a set of records names without there being any of it."""
+    for at, one in enumerate(layout.records, start=1):
+        variables, named = set(one.over), {*one.over, *one.columns}
+        for column in one.present:
+            if column not in named:
+                yield f"records {at}: present: the records have no column {column}"
+        for column, spellings in one.columns.items():
+            used = {name for text in as_list(spellings) for name in _VARIABLE.findall(text)}
+            for name in sorted(used - variables):
+                yield f"records {at}: columns.{column}: no variable {name} in over"
+            if not any(set(layout.columns) & set(names) for names in spelled_out(one, column)):
+                yield f"records {at}: columns.{column}: the header has none of its columns"
+
+
+def spelled_out(records: RecordSet, column: str) -> Iterator[list[str]]:
+    """Yield the file's names of a column of the records, for every combination of codes.
+
+    >>> one = RecordSet(over={"subject": {"ela": "ELA"}}, columns={"score": "{subject} Score"},
+    ...     present=["score"])
+    >>> list(spelled_out(one, "score"))
+    [['ELA Score']]
+    """
+    for spelling in combinations(records):
+        parts = {variable: spelled for variable, (_, spelled) in spelling.items()}
+        yield [text.format(**parts) for text in as_list(records.columns[column])]
+
+
+def combinations(records: RecordSet) -> Iterator[dict[str, tuple[str, str]]]:
+    """Yield every combination of codes, in order: variable -> (code, spelling)."""
+    pairs = [codes.items() for codes in records.over.values()]
+    for chosen in itertools.product(*pairs):
+        yield dict(zip(records.over, chosen, strict=True))
+
+
 def _fills(name: str, layout: Layout, source: Source) -> bool:
     """Return whether rows of the layout can have a value in the field."""
     if name in layout.constants:
         return True
     spec = source.fields.get(name)
-    return spec is not None and (name not in layout.absent or spec.if_missing is not None)
+    if spec is None:
+        return False
+    filled = spec.if_missing is not None or spec.default is not None
+    return filled or name not in layout.absent
 
 
 def needed_columns(source: Source, layout: Layout) -> Iterator[tuple[str, list[str]]]:

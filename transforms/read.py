@@ -23,7 +23,7 @@ def examine(stream: BinaryIO, file_format: FileFormat) -> Probe:
     Raises:
         FileRefused: EMPTY_FILE, UNREADABLE_FILE, TRUNCATED_FILE.
     """
-    if file_format.kind == "delimited":
+    if file_format.kind == "table":
         return examine_delimited(stream, file_format)
     columns = oneroster_columns(stream)
     return Probe(

@@ -24,7 +24,7 @@ log = logging.getLogger("roci.intake")
 
 # A header is taken for a source's where it shows more than this share of one of its layouts.
 MOSTLY = 0.7
-TABLE_ORDER = ("school", "student_roster", "student_result")
+TABLE_ORDER = ("school", "student_roster", "student_result", "published_result")
 
 
 @dataclass(frozen=True)

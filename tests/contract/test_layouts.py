@@ -31,7 +31,7 @@ LAYOUTS = [
     for source in CATALOGUE.sources.values()
     for layout in source.layouts
 ]
-DELIMITED = [one for one in LAYOUTS if one.values[0].format.kind == "delimited"]
+DELIMITED = [one for one in LAYOUTS if one.values[0].format.kind == "table"]
 ROWS = 6
 DIGITS = re.compile(r"\^\[0-9\]\{(\d+)\}\$")
 

@@ -95,7 +95,7 @@ def test_a_site_may_bring_a_source_and_its_header_file(tmp_path):
 def test_a_header_file_that_is_missing_is_named(tmp_path):
     layouts = [{"name": "long", "citation": "none", "header": "nowhere.txt"}]
     write(tmp_path, "sources/state_long.yml", {"layouts": layouts})
-    assert "sources/state_long.yml: header file sources/headers/nowhere.txt" in faults_of(tmp_path)
+    assert "sources/state_long.yml: file sources/headers/nowhere.txt" in faults_of(tmp_path)
 
 
 def test_a_site_folder_that_is_not_there_is_refused(tmp_path):
