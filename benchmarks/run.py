@@ -21,6 +21,7 @@ from benchmarks.report import Figure, Results
 HERE = Path(__file__).parent
 WORK = HERE / "work"
 RESULTS = HERE / "results.json"
+WIDE, WIDE_ROWS = WORK / "wide.csv", 1_000_000
 ROUNDS = 3
 REAL_FILE = ("state_long", "state_long.csv.gz")
 ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -96,6 +97,18 @@ def state_long(file: Path, found: Results) -> None:
     found.add(Figure("ingest state_long again, nothing new", "s", 3.0), again.seconds)
 
 
+def wide(file: Path, found: Results) -> None:
+    """Measure the reading of the widest student layout beside DuckDB's reading of all its text."""
+    theirs = measure([*_module("wide"), "yardstick", str(file)])
+    ours = measure([*_module("wide"), "roci", str(file)])
+    assert theirs.told["rows"] == ours.told["rows"], "both read every row"
+    ratio = ours.seconds / theirs.seconds
+    found.add(Figure("401 columns, DuckDB reads all text", "s"), theirs.seconds)
+    found.add(Figure("401 columns, roci reads and codes", "s"), ours.seconds)
+    found.add(Figure("401 columns, roci / DuckDB", "x", 3.0), ratio)
+    found.add(Figure("401 columns, peak memory of roci", "MB", 2_000), ours.peak_mb)
+
+
 def verbs(home: Path, found: Results) -> None:
     """Measure the verbs that must answer at once."""
     place = {"ROCI_HOME": str(home)}
@@ -114,6 +127,8 @@ def one_round(number: int, sizes: tuple[Size, ...], real: Path | None, found: Re
             copies(marts[MART], found)
             if number == 1:
                 copies(marts[LEVEL_MART], found)
+    _say(f"round {number}: 401 columns")
+    wide(WIDE, found)
     if real is not None:
         _say(f"round {number}: state_long")
         state_long(real, found)
@@ -146,6 +161,8 @@ def _files(sizes: tuple[Size, ...]) -> Iterator[None]:
         for size in sizes:
             _say(f"generating {size.name} rows")
             measure([*_module("generate"), str(size.rows), str(size.file)])
+        _say(f"generating {WIDE_ROWS:,} rows of 401 columns")
+        measure([*_module("wide"), "make", str(WIDE_ROWS), str(WIDE)])
         yield
     finally:
         shutil.rmtree(WORK, ignore_errors=True)
