@@ -42,7 +42,7 @@ VALUES: dict[str, Callable[[random.Random], str]] = {
         ("ELEntryDate", "RFEPDate", "PaperTestCompletionDate", "TestCompletedDate1"), lambda _: ""
     ),
 }
-YES_OR_NO = ("HispanicorLatino", "Asian", "White", "Filipino", "Testing", "Native", "Black", "Islander")
+FLAGS = ("Hispanic", "Asian", "White", "Filipino", "Testing", "Native", "Black", "Islander")
 
 
 def make(rows: int, file: Path) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _value(name: str, some: random.Random) -> str:
         return VALUES[name](some)
     if "Date" in name or "Code" in name:
         return ""
-    if any(part in name for part in YES_OR_NO):
+    if any(part in name for part in FLAGS):
         return some.choice(("Yes", "No"))
     if some.random() < 0.6:
         return ""

@@ -20,7 +20,17 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from configs.errors import ConfigurationError
-from configs.models import Assessment, CodeWords, Marts, Network, Profile, Suite, Table, Vocabulary
+from configs.models import (
+    Assessment,
+    CodeWords,
+    Drafting,
+    Marts,
+    Network,
+    Profile,
+    Suite,
+    Table,
+    Vocabulary,
+)
 from configs.references import allowed_codes, known_vocabularies, reference_faults
 from configs.source_models import Layout, Position, Source
 
@@ -43,6 +53,7 @@ class Catalogue:
     network: Network
     profile: Profile
     codes: dict[str, CodeWords]
+    drafting: Drafting
 
     def source(self, name: str) -> Source:
         """Return the source of that name.
@@ -135,6 +146,7 @@ class _Reader:
             marts=self._one("marts.yml", Marts),
             network=self._one("network.yml", Network),
             profile=self._one("profiles/default.yml", Profile),
+            drafting=self._one("drafting.yml", Drafting),
         )
         if not self.faults:
             self.faults.extend(reference_faults(catalogue))

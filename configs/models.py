@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Kind = Literal["text", "code", "integer", "decimal", "date", "boolean"]
 Severity = Literal["reject", "flag"]
@@ -77,14 +78,18 @@ class ScoreRange(Model):
 
 
 class Assessment(Model):
-    """What an assessment's scores and levels mean."""
+    """What an assessment's scores and levels mean.
+
+    An assessment without performance levels has none here and no `proficient_from`: it has mean
+    scores and no rates.
+    """
 
     name: str
     title: str
     citation: str
     subjects: list[str]
     levels: list[Level]
-    proficient_from: int
+    proficient_from: int | None = None
     proficient_label: str = "proficient"
     scale: Literal["vertical", "by_grade"]
     score_ranges: list[ScoreRange] = []
@@ -94,7 +99,7 @@ class Assessment(Model):
         orders = [level.order for level in self.levels]
         if orders != list(range(1, len(orders) + 1)):
             raise ValueError(f"levels must be numbered 1, 2, ... in order, found {orders}")
-        if self.proficient_from not in orders:
+        if (self.proficient_from or 0) not in (orders or [0]):
             raise ValueError(f"proficient_from {self.proficient_from} is no level of {orders}")
         wrong = [r for r in self.score_ranges if r.cuts and len(r.cuts) != len(orders) - 1]
         if wrong:
@@ -142,7 +147,8 @@ class ExpectationSpec(Model):
     """One expectation of a suite: its Great Expectations type, arguments, and what a miss does.
 
     In `kwargs`, `{vocabulary: x, plus: [...]}` stands for the codes of a vocabulary, `{profile: x}`
-    and `{marts: x}` for a setting of the profile or of marts.yml.
+    and `{marts: x}` for a setting of the profile or of marts.yml, `{threshold: x}` for what the
+    source of a load allows, `{minus: x}` for the same below zero.
     tables: the student-level tables that it is asked of; none named means all.
     """
 
@@ -170,6 +176,32 @@ class CodeWords(Model):
     remedy: str
 
 
+class RemoteLanding(Model):
+    """A folder of another machine whose files are fetched into landing/ before each nightly.
+
+    name: names its credentials, ROCI_REMOTE_<NAME>_USER and _PASSWORD, or _KEY (a private key's
+        file) and _PASSPHRASE.
+    url: sftp://host:port/folder, or another URL that fsspec opens.
+    host_key: the server's public key, `ssh-ed25519 AAAA...`; a server with another is not used.
+    district_id: the district that its files are of, where nothing in them says so.
+    block: a Prefect Secret block with JSON of user, password, key_file and passphrase, where the
+        environment holds none.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+    url: str
+    host_key: str | None = None
+    district_id: str | None = None
+    block: str | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _no_secret_in_the_url(cls, url: str) -> str:
+        if urlsplit(url).username or urlsplit(url).password:
+            raise ValueError("no user and no password in a URL: they go into the environment")
+        return url
+
+
 class Profile(Model):
     """How this installation runs."""
 
@@ -180,3 +212,22 @@ class Profile(Model):
     workers: int = Field(default=2, ge=1)
     row_count_floor_pct: float = 50.0
     row_count_ceiling_pct: float = 200.0
+    remote_landings: list[RemoteLanding] = []
+
+
+class Drafting(Model):
+    """What a first YAML for an unknown file is guessed by, beside the shipped sources.
+
+    columns: field -> names of columns. values: vocabulary -> value -> code. same: words that say
+    the same. levels: words in the names of levels, the lowest first. proficient: words of levels
+    that count as proficient. identifying: words in the names of columns that are of persons.
+    """
+
+    columns: dict[str, list[str]] = {}
+    values: dict[str, dict[str, str]] = {}
+    same: list[list[str]] = []
+    missing: list[str] = []
+    date_formats: list[str] = []
+    levels: list[str] = []
+    proficient: list[str] = []
+    identifying: list[str] = []

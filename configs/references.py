@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from configs.catalogue import Catalogue
 
 ASSESSMENT = "assessment"
+# A draft's stand-in for a value that only a person can know; no configuration holds it and is good.
+UNSET = "SET_ME"
 _VARIABLE = re.compile(r"\{(\w+)\}")
 
 
@@ -111,12 +113,20 @@ def _source_faults(source: Source, catalogue: Catalogue) -> Iterator[str]:
     yield from _name_faults(source, table)
     yield from _code_faults(source, table, catalogue)
     yield from _need_faults(source)
+    yield from _unset_faults(source)
     for one, other in itertools.combinations(source.layouts, 2):
-        if one.columns == other.columns:
+        if _told_by(one) == _told_by(other):
             yield f"layouts: {one.name} and {other.name} have the same header"
     for layout in source.layouts:
         for fault in _layout_faults(layout, source, table):
             yield f"layout {layout.name}: {fault}"
+
+
+def _told_by(layout: Layout) -> tuple[object, ...]:
+    """Return what tells the layout's files: the header alone, unless they do not have it."""
+    without = layout.headerless or layout.positions is not None
+    marks = sorted(layout.marks.items()) if without else []
+    return layout.columns, layout.headerless, layout.record_length, marks
 
 
 def _name_faults(source: Source, table: Table) -> Iterator[str]:
@@ -144,7 +154,7 @@ def _code_faults(source: Source, table: Table, catalogue: Catalogue) -> Iterator
             spec = source.fields[name]
             codes += [*(spec.codes or {}).values(), *(one.code for one in spec.overrides)]
             said = (spec.value, spec.otherwise, spec.unflagged, spec.default)
-            codes += [code for code in said if code]
+            codes += [code for code in said if code and code != UNSET]
         if field.vocabulary:
             yield from _unknown_codes(f"fields.{name}", codes, field.vocabulary, catalogue)
 
@@ -162,6 +172,13 @@ def _need_faults(source: Source) -> Iterator[str]:
             yield f"fields.{name}: unflagged needs race"
         if spec.parse == "window_of_date" and not source.windows:
             yield f"fields.{name}: parse window_of_date needs windows"
+
+
+def _unset_faults(source: Source) -> Iterator[str]:
+    """Yield the values that a draft left to a person."""
+    for name, spec in source.fields.items():
+        if UNSET in (spec.value, *(spec.codes or {}).values()):
+            yield f"fields.{name}: {UNSET} stands for a value that a person must set"
 
 
 def _layout_faults(layout: Layout, source: Source, table: Table) -> Iterator[str]:
@@ -189,6 +206,8 @@ def _header_faults(layout: Layout) -> Iterator[str]:
         for column in columns:
             if column not in header:
                 yield f"{where}: the header has no column {column}"
+    for column in sorted(header & set(layout.without)):
+        yield f"without: the header has column {column}"
 
 
 def _position_faults(layout: Layout) -> Iterator[str]:

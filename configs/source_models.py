@@ -72,7 +72,7 @@ class RecordSet(Model):
         the code's spelling. A combination of which the layout's header has no such column makes no
         record; in the others a column that the header lacks is blank.
     present: columns of the record. Where all of them are missing (the source's tokens), the row has
-        no such record.
+        no such record. A variable is never missing: with one among them every row has the record.
     """
 
     over: dict[str, dict[str, str]]
@@ -89,6 +89,8 @@ class Layout(Model):
     what the field's `if_missing` says. A field that is not named here must find its column.
     `signature` are columns, beside those of the fields, without which a header is not of this
     layout: they keep a file whose columns were renamed from passing for an older, poorer layout.
+    `without` are columns that no header of this layout has: they do the same where the poorer
+    layout has no column of its own.
     `positions`, in place of `header`: the records have a fixed width. A list, or the name of a CSV
     file in sources/positions (column,start,end; the order of the columns is free, they may overlap
     and leave gaps). `record_length` is the length of every record, without its line end.
@@ -111,6 +113,7 @@ class Layout(Model):
     constants: dict[str, str] = {}
     absent: list[str] = []
     signature: list[str] = []
+    without: list[str] = []
 
     @field_validator("marks")
     @classmethod
@@ -186,7 +189,8 @@ class FieldSource(Model):
         then read as the field's kind; `parse` is not applied to it.
     overrides: the first that holds wins, over every origin and over missing.
     unflagged: a code that becomes UNKNOWN where none of the race columns says yes.
-    pad: digits are padded with zeros on the left to this length if just one is missing (counted).
+    pad: digits are padded with zeros on the left to this length if no more than `lost_zeros` lack
+        (counted); of a shorter number nobody knows whether it is the same kind of id.
     slice: the characters kept, [from, to) after padding and the pattern check.
     """
 
@@ -208,6 +212,7 @@ class FieldSource(Model):
     pattern: str | None = None
     not_values: list[str] = []
     pad: int | None = None
+    lost_zeros: int = Field(default=1, ge=1, le=3)
     slice: tuple[int, int] | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -281,10 +286,10 @@ class Threshold(Model):
     """When a file is refused whole, and when it is held for a person before it replaces anything.
 
     rejected_pct: of more rejected rows the file is refused.
-    row_floor_pct, row_ceiling_pct: of the rows of each partition that it replaces; null is the
-        profile's.
-    group_shift_points: by how many percentage points the share of a group, a level or another code
-        may move against the last load of the same kind.
+    row_floor_pct, row_ceiling_pct: of the rows of the last load of the same kind, the floor also of
+        each partition that it replaces; null is the profile's.
+    group_shift_points: by how many percentage points the share of a student group may move against
+        the last load of the same kind.
     mean_shift_sd: by how many standard deviations the mean scale score of an assessment, subject
         and grade may move.
     same_rows_pct: how many of its students may have the very results of the year before.
@@ -293,7 +298,7 @@ class Threshold(Model):
     rejected_pct: float = Field(default=5.0, ge=0, le=100)
     row_floor_pct: float | None = Field(default=None, ge=0, le=100)
     row_ceiling_pct: float | None = Field(default=None, ge=100)
-    group_shift_points: float | None = Field(default=None, gt=0)
+    group_shift_points: float = Field(default=20.0, gt=0)
     mean_shift_sd: float = Field(default=1.0, gt=0)
     same_rows_pct: float = Field(default=50.0, ge=0, le=100)
 

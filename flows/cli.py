@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from configs.errors import InfrastructureError, RociError
+from flows.sources_cli import sources_app
+from flows.verbs import District, Json, opened, told
 
 if TYPE_CHECKING:
     from flows.context import Context
@@ -24,7 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 quarantine_app = typer.Typer(help="See the rows that were set aside.", no_args_is_help=True)
-sources_app = typer.Typer(help="The catalogue of sources.", no_args_is_help=True)
 marts_app = typer.Typer(help="Build the marts.", no_args_is_help=True)
 database_app = typer.Typer(help="The database of ledger and SQL marts.", no_args_is_help=True)
 app.add_typer(quarantine_app, name="quarantine")
@@ -32,43 +30,9 @@ app.add_typer(sources_app, name="sources")
 app.add_typer(marts_app, name="marts")
 app.add_typer(database_app, name="db")
 
-Json = Annotated[bool, typer.Option("--json", help="Print records as JSON.")]
 Engine = Annotated[str, typer.Option(help="prefect: orchestrated and shown; direct: no server.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Loads at the same time.")]
-District = Annotated[str | None, typer.Option(help="District id that the files belong to.")]
 LoadId = Annotated[str, typer.Argument(help="A load's id, as `roci loads` shows it.")]
-
-
-def told(verb: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a verb so that an error reaches the person as its message and its exit code."""
-
-    @wraps(verb)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            code = verb(*args, **kwargs)
-        except RociError as error:
-            typer.echo(str(error), err=True)
-            raise typer.Exit(error.exit_code) from None
-        except BrokenPipeError:
-            sys.stderr.close()  # whoever reads us has had enough
-            raise typer.Exit(0) from None
-        except Exception as error:  # a fault of ours: told plainly, and never with a value
-            from flows.faults import unexpected
-
-            typer.echo(str(unexpected(error)), err=True)
-            raise typer.Exit(InfrastructureError.exit_code) from None
-        raise typer.Exit(code or 0)
-
-    return run
-
-
-def _context() -> Context:
-    from flows.console import start_logging
-    from flows.context import open_context
-
-    context = open_context()
-    start_logging(context.workspace)
-    return context
 
 
 def _engine(name: str) -> str:
@@ -98,7 +62,7 @@ def demo(json: Json = False, workers: Workers = None) -> int:
     """Make extracts of an invented network, run the nightly on them, say where to look."""
     from flows.demonstration import run_demo
 
-    return run_demo(_context(), workers=workers, as_json=json)
+    return run_demo(opened(), workers=workers, as_json=json)
 
 
 @app.command()
@@ -112,7 +76,7 @@ def run(
     """Take in everything new in landing/, then build the marts that changed (the nightly)."""
     from flows.running import run_nightly
 
-    context = _context()
+    context = opened()
     outcome = run_nightly(context, source=source, engine=_engine(engine), workers=workers)
     return _finish(outcome, context, json)
 
@@ -129,7 +93,7 @@ def ingest(
     """Load these files and build the marts they touch."""
     from flows.running import run_ingest
 
-    context = _context()
+    context = opened()
     outcome = run_ingest(context, source, files, district=district, engine=_engine(engine))
     return _finish(outcome, context, json)
 
@@ -140,7 +104,7 @@ def status(json: Json = False) -> int:
     """Say what is loaded, failed, held or waiting, in a few lines."""
     from flows.reporting import show_status
 
-    return show_status(_context(), as_json=json)
+    return show_status(opened(), as_json=json)
 
 
 @app.command()
@@ -154,7 +118,7 @@ def loads(
     """List loads, the newest first."""
     from flows.reporting import show_loads
 
-    return show_loads(_context(), source=source, state=state, limit=limit, as_json=json)
+    return show_loads(opened(), source=source, state=state, limit=limit, as_json=json)
 
 
 @app.command()
@@ -163,7 +127,7 @@ def explain(load: LoadId, json: Json = False) -> int:
     """Say what happened to a load, why, and what to type next."""
     from flows.reporting import show_explanation
 
-    return show_explanation(_context(), load, as_json=json)
+    return show_explanation(opened(), load, as_json=json)
 
 
 @app.command()
@@ -178,7 +142,7 @@ def rerun(
     """Do loads again from the raw file, with today's configuration; safe to repeat."""
     from flows.running import run_again
 
-    context = _context()
+    context = opened()
     outcome = run_again(context, load or [], failed=failed, code=code, engine=_engine(engine))
     return _finish(outcome, context, json)
 
@@ -194,7 +158,7 @@ def backfill(
     """Do again every load of a source that holds a school year of the span."""
     from flows.running import run_backfill
 
-    context = _context()
+    context = opened()
     return _finish(run_backfill(context, source, years, engine=_engine(engine)), context, json)
 
 
@@ -204,7 +168,7 @@ def release(load: LoadId, json: Json = False) -> int:
     """Let a held load through, after looking at why it is held."""
     from flows.running import run_release
 
-    context = _context()
+    context = opened()
     return _finish(run_release(context, load), context, json)
 
 
@@ -214,7 +178,7 @@ def discard(load: LoadId) -> int:
     """Give up a held or failed load; its file stays in the raw store."""
     from flows.running import discard_load
 
-    return discard_load(_context(), load)
+    return discard_load(opened(), load)
 
 
 @app.command()
@@ -223,7 +187,7 @@ def serve() -> int:
     """Run the nightly on its schedule, with a Prefect server of its own where none runs."""
     from flows.serving import serve_forever
 
-    return serve_forever(_context())
+    return serve_forever(opened())
 
 
 @app.command()
@@ -241,7 +205,7 @@ def quarantine_list(json: Json = False) -> int:
     """List loads that have rejected rows, with counts by reason."""
     from flows.reporting import show_quarantine_list
 
-    return show_quarantine_list(_context(), as_json=json)
+    return show_quarantine_list(opened(), as_json=json)
 
 
 @quarantine_app.command("show")
@@ -255,30 +219,7 @@ def quarantine_show(
     """Show a load's rejected rows: row number, reason, field; values only when asked for."""
     from flows.reporting import show_quarantine
 
-    return show_quarantine(_context(), load, limit=limit, values=values, as_json=json)
-
-
-@sources_app.command("list")
-@told
-def sources_list(json: Json = False) -> int:
-    """List the sources, their layouts, years and last load."""
-    from flows.reporting import show_sources
-
-    return show_sources(_context(), as_json=json)
-
-
-@sources_app.command("check")
-@told
-def sources_check(
-    source: Annotated[str, typer.Argument(help="The source's name.")],
-    sample: Annotated[Path, typer.Option(help="A file to hold against the source.")],
-    district: District = None,
-    json: Json = False,
-) -> int:
-    """Say what would happen to every column of a sample, without loading it."""
-    from flows.reporting import show_source_check
-
-    return show_source_check(_context(), source, sample, district, as_json=json)
+    return show_quarantine(opened(), load, limit=limit, values=values, as_json=json)
 
 
 @marts_app.command("build")
@@ -292,7 +233,7 @@ def marts_build(
     """Build the marts whose loads have changed and publish them, all as one publication."""
     from flows.running import require_mart, run_build
 
-    context = _context()
+    context = opened()
     if mart is not None:
         require_mart(mart)
         everything = True
@@ -305,7 +246,7 @@ def database_init() -> int:
     """Make the ledger's tables and, on PostgreSQL, the three schemas."""
     from flows.reporting import init_database
 
-    return init_database(_context())
+    return init_database(opened())
 
 
 if __name__ == "__main__":

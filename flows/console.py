@@ -97,9 +97,15 @@ def show_run(run: RunOutcome, context: Context, as_json: bool) -> None:
     """Print what a run came to, why anything stopped, and what to type next."""
     if as_json:
         build = run.build.as_record() if run.build else None
-        record = {"loads": [load.as_record() for load in run.loads], "build": build}
+        record = {
+            "loads": [load.as_record() for load in run.loads],
+            "fetches": [fetch.as_record() for fetch in run.fetches],
+            "build": build,
+        }
         typer.echo(json.dumps(record, default=str, indent=2))
         return
+    for fetch in run.fetches:
+        typer.echo(fetch.message or f"fetched from {fetch.remote}: {fetch.files} new files")
     if run.loads:
         typer.echo(as_table([_run_line(load) for load in run.loads]))
     elif run.build is None or run.build.state == "unchanged":

@@ -8,9 +8,9 @@ ledger's to say, so Prefect's own caching is off.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,7 +28,15 @@ from flows.faults import unexpected
 from flows.locking import nightly_lock
 from flows.outcome import BuildOutcome, LoadOutcome, RunOutcome
 from flows.stages.building import build_marts as build_marts_stage
-from flows.stages.intake import Incoming, phases, take_in, take_up_interrupted
+from flows.stages.fetching import fetch_all
+from flows.stages.intake import (
+    Incoming,
+    Taken,
+    leave_archives,
+    phases,
+    take_in,
+    take_up_interrupted,
+)
 from flows.stages.loading import load_incoming
 
 RETRY_DELAYS = [2.0, 10.0, 30.0]
@@ -116,7 +124,7 @@ def nightly_name() -> str:
 )
 def build_marts(everything: bool = False) -> State[Any]:
     """Build the marts that changed, or all of them."""
-    return _load_then_build([], everything=everything)
+    return _load_then_build(Taken(), everything=everything)
 
 
 @flow(
@@ -132,7 +140,7 @@ def ingest(source: str, files: list[dict[str, Any]]) -> State[Any]:
         source: the source's name, or `several`.
         files: the fields of `Incoming` of each file.
     """
-    return _load_then_build([Incoming(**file) for file in files])
+    return _load_then_build(Taken(tuple(Incoming(**file) for file in files)))
 
 
 @flow(
@@ -147,23 +155,19 @@ def nightly(source: str | None = None) -> State[Any]:
     start_logging(context.workspace)  # a scheduled run has no command line that would have begun it
     with telling_no_values(), nightly_lock(context):
         context.workspace.tidy()
-        taken = take_in(context, source)
-        return _load_then_build(taken.incoming, refused=taken.refused)
+        fetches = fetch_all(context)
+        return _load_then_build(replace(take_in(context, source), fetches=fetches))
 
 
-def _load_then_build(
-    incoming: Sequence[Incoming],
-    *,
-    everything: bool = False,
-    refused: Sequence[LoadOutcome] = (),
-) -> State[Any]:
+def _load_then_build(taken: Taken, *, everything: bool = False) -> State[Any]:
     """Load phase by phase (directories, rosters, results), so that each finds what it refers to."""
-    run = RunOutcome(loads=tuple(refused))
-    incoming = [*take_up_interrupted(open_context()), *incoming]
+    run = RunOutcome(loads=taken.refused, fetches=taken.fetches)
+    incoming = [*take_up_interrupted(open_context()), *taken.incoming]
     for phase in phases(open_context(), incoming):
         futures = [load_task.submit(item.source, item.file_name, asdict(item)) for item in phase]
         run = run.with_loads([_result(future) for future in futures])
-    run = RunOutcome(loads=run.loads, build=_result(marts_task.submit(everything)))
+    leave_archives(open_context(), taken)
+    run = replace(run, build=_result(marts_task.submit(everything)))
     _artifact(run)
     return _run_state(run)
 

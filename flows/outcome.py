@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from configs.errors import InfrastructureError
+
 ATTENTION = ("failed", "held")
 # The source of a load that no source claimed.
 UNCLAIMED = "(none)"
@@ -61,15 +63,32 @@ class BuildOutcome(Outcome):
 
 
 @dataclass(frozen=True)
+class FetchOutcome(Outcome):
+    """What a remote folder brought: `fetched`, or `failed` where it could not be reached."""
+
+    remote: str
+    state: str
+    files: int = 0
+    code: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
 class RunOutcome:
-    """All loads of one run, and the build that followed."""
+    """All loads of one run, what was fetched before them, and the build that followed."""
 
     loads: tuple[LoadOutcome, ...] = ()
     build: BuildOutcome | None = None
+    fetches: tuple[FetchOutcome, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """Return 0 where all is done or unchanged, 1 where a load or the build needs a person."""
+        """Return 0 where all is done or unchanged, 1 where a load or the build needs a person.
+
+        A remote folder that could not be reached is 3: what had arrived was loaded all the same.
+        """
+        if any(fetch.needs_attention for fetch in self.fetches):
+            return InfrastructureError.exit_code
         build_waits = self.build is not None and self.build.needs_attention
         return int(build_waits or any(load.needs_attention for load in self.loads))
 

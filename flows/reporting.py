@@ -12,12 +12,13 @@ from typing import Any
 import typer
 
 from configs.errors import UsageError
-from flows.console import as_table, show_records
+from flows.console import show_records
 from flows.context import Context
 from flows.explaining import explanation, explanation_lines
 from flows.load_key import changed_parts, load_inputs
 from flows.outcome import UNCLAIMED
 from flows.slices import years_of
+from flows.unmatched import unmatched_line, unmatched_students
 from warehouse.ledger_records import Load
 from warehouse.ledger_tables import STATES
 
@@ -51,6 +52,8 @@ def show_status(context: Context, *, as_json: bool) -> int:
             f"stale: {stale['loads']} loads of {stale['source']}, {stale['changed']} changed since"
             f"  -> roci backfill {stale['source']} --years {stale['years']}"
         )
+    for unmatched in status["unmatched"]:
+        typer.echo(unmatched_line(unmatched))
     published = status["publication"]
     typer.echo(
         f"published: {published['publication_id']} at {published['published_at']}"
@@ -75,6 +78,7 @@ def _status(context: Context) -> dict[str, Any]:
         "loads": dict(Counter(load.state for load in context.ledger.loads())),
         "waiting": len(context.landing.files()),
         "stale": stale_loads(context),
+        "unmatched": unmatched_students(context),
         "attention": [
             {name: load_record(load)[name] for name in ("load_id", "file_name", "state", "code")}
             for load in attention
@@ -213,55 +217,6 @@ def show_quarantine(
     show_records(table.select(shown).slice(0, limit).to_pylist(), as_json)
     if not as_json and table.num_rows > limit:
         typer.echo(f"... {table.num_rows - limit:,} more (--limit)")
-    return 0
-
-
-def show_sources(context: Context, *, as_json: bool) -> int:
-    """Print the catalogue of sources with their layouts and last loads."""
-    last: dict[str, Load] = {}
-    for load in context.ledger.loads():
-        last.setdefault(load.source, load)
-    records = []
-    for source in context.catalogue.sources.values():
-        newest = last.get(source.name)
-        records.append(
-            {
-                "source": source.name,
-                "title": source.title,
-                "layouts": ", ".join(layout.name for layout in source.layouts),
-                "last_load": newest.load_id if newest else None,
-                "state": newest.state if newest else None,
-            }
-        )
-    show_records(records, as_json)
-    return 0
-
-
-def show_source_check(
-    context: Context, name: str, sample: Path, district: str | None, *, as_json: bool
-) -> int:
-    """Print what would become of every column and code of a sample, loading nothing."""
-    from flows.stages.trial import try_sample
-
-    if not sample.is_file():
-        raise UsageError(
-            "NO_SUCH_FILE",
-            where="--sample",
-            found=str(sample),
-            expected="a file that exists",
-            remedy="check the path",
-        )
-    trial = try_sample(context, context.catalogue.source(name), sample, district)
-    if as_json:
-        typer.echo(json.dumps(asdict(trial), default=str, indent=2))
-        return 0
-    typer.echo(
-        f"layout {trial.layout}; {trial.encoding}; {trial.rows:,} rows,"
-        f" {trial.rejected:,} would be rejected"
-    )
-    typer.echo(as_table(trial.columns))
-    if trial.reasons:
-        typer.echo(as_table(trial.reasons))
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import typer
@@ -16,10 +16,12 @@ from flows.locking import nightly_lock
 from flows.outcome import LoadOutcome, RunOutcome
 from flows.reporting import open_faults
 from flows.slices import years_of
+from flows.stages.fetching import fetch_all
 from flows.stages.intake import (
     Incoming,
     Taken,
     ingest_files,
+    leave_archives,
     phases,
     take_in,
     take_up_interrupted,
@@ -47,7 +49,8 @@ def run_nightly(
         )
     with nightly_lock(context):
         context.workspace.tidy()
-        return load_all(context, take_in(context, source))
+        fetches = fetch_all(context)
+        return load_all(context, replace(take_in(context, source), fetches=fetches))
 
 
 def run_ingest(
@@ -163,7 +166,7 @@ def load_all(context: Context, taken: Taken, *, everything: bool = False) -> Run
     """Load phase by phase without Prefect; a file that fails never stops the others."""
     from flows.stages.loading import load_incoming
 
-    run = RunOutcome(loads=taken.refused)
+    run = RunOutcome(loads=taken.refused, fetches=taken.fetches)
     incoming = [*take_up_interrupted(context), *taken.incoming]
     with progress(len(incoming), "loading") as step:
         for phase in phases(context, incoming):
@@ -172,13 +175,14 @@ def load_all(context: Context, taken: Taken, *, everything: bool = False) -> Run
                 step(item.file_name)
                 outcomes.append(load_incoming(context, item))
             run = run.with_loads(outcomes)
+    leave_archives(context, taken)
     return _with_build(context, run, everything=everything)
 
 
 def _with_build(context: Context, run: RunOutcome, *, everything: bool = False) -> RunOutcome:
     from flows.stages.building import build_marts
 
-    return RunOutcome(loads=run.loads, build=build_marts(context, everything=everything))
+    return replace(run, build=build_marts(context, everything=everything))
 
 
 def _load(context: Context, incoming: Sequence[Incoming], *, engine: str) -> RunOutcome:

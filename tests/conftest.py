@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from tests.command_line import Finished, run_roci
 
-pytest_plugins = ["tests.postgres"]
+pytest_plugins = ["tests.postgres", "tests.sftp"]
 
 SHARED = "ROCI_TESTS_SHARED"
 KEPT = ("ROCI_REALDATA", SHARED)

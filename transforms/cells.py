@@ -120,7 +120,7 @@ def dictionary_statements(
 def _facts_sql(plan: CellPlan) -> str:
     """Return SQL of what each assessment's scores mean, one row per assessment."""
     rows = ", ".join(
-        f"({quoted(name)}, {assessment.proficient_from})"
+        f"({quoted(name)}, {assessment.proficient_from or 'NULL'}::INTEGER)"
         for name, assessment in sorted(plan.assessments.items())
     )
     return f"SELECT * FROM (VALUES {rows}) AS facts(assessment, proficient_from)"

@@ -62,6 +62,14 @@ def decoded(column: pa.DictionaryArray, decode: Callable[[str], Outcome]) -> Cod
     return Coded(column.indices.to_numpy(), [decode(raw) for raw in column.dictionary.to_pylist()])
 
 
+def code_mask(column: pa.DictionaryArray, test: Callable[[str], bool]) -> np.ndarray:
+    """Return the rows whose string passes the test."""
+    passing = np.array([test(word) for word in column.dictionary.to_pylist()], dtype=bool)
+    if not passing.any():
+        return np.zeros(len(column), dtype=bool)
+    return passing[column.indices.to_numpy()]
+
+
 def constant(outcome: Outcome, count: int) -> Coded:
     """Return the same outcome for every row."""
     return Coded(np.zeros(count, dtype=np.int32), [outcome])

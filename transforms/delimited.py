@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from transforms.faults import fault_table
-from transforms.pieces import Piece, distinct_names, with_unparsed
-from transforms.probe import OLD_END_OF_FILE, Probe, plain_stream, truncated, unreadable
+from transforms.pieces import Piece, distinct_names, raw_of_pieces
+from transforms.probe import OLD_END_OF_FILE, Probe, plain_stream
+from transforms.refusals import truncated, unreadable
 from transforms.text_stream import as_utf8
 
 BLOCK_BYTES = 16 << 20
@@ -108,23 +109,8 @@ def raw_delimited(stream: BinaryIO, found: Probe, source_rows: Collection[int]) 
     Columns are source_row, all columns of the file, and `unparsed`: the line of a record that has
     too few or too many fields, whose columns are null then.
     """
-    sought = np.array(sorted(source_rows), dtype=np.int32)
     names = distinct_names(found.columns)
-    parts = [_no_raw_rows(names)]
-    broken: dict[int, str] = {}
-    for piece in read_delimited(stream, found, Wanted(plain=names)):
-        rows = piece.source_row.to_numpy()
-        keep = pa.array(np.flatnonzero(np.isin(rows, sought)))
-        if len(keep):
-            part = piece.table.take(keep)
-            parts.append(part.add_column(0, "source_row", piece.source_row.take(keep)))
-        broken |= {row: text for row, text in piece.wrong_width.items() if row in sought}
-    return with_unparsed(pa.concat_tables(parts), broken)
-
-
-def _no_raw_rows(names: Sequence[str]) -> pa.Table:
-    fields = [("source_row", pa.int32()), *((name, pa.string()) for name in names)]
-    return pa.schema(fields).empty_table()
+    return raw_of_pieces(read_delimited(stream, found, Wanted(plain=names)), names, source_rows)
 
 
 def _batches(
@@ -159,7 +145,7 @@ def _batches(
 
 
 def _utf8_stream(stream: BinaryIO, found: Probe, end: str) -> BinaryIO:
-    plain = plain_stream(stream, found)
+    plain = plain_stream(stream, found.compression)
     if not found.quoted and found.encoding == "utf-8":
         return plain
     return as_utf8(plain, found.encoding, end if found.ends_whole else f"\n{end}")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from configs.models import Assessment, Vocabulary
+from configs.models import Assessment, Level, Vocabulary
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -93,7 +93,8 @@ def dim_assessment(assessments: Mapping[str, Assessment]) -> pa.Table:
     Columns: `assessment`, `title`, `subject`, `performance_level` (1 the lowest), `level_label`,
     `is_proficient`, `proficient_from` (the lowest proficient level), `proficient_label` (what the
     assessment calls proficient), `scale` ('vertical': one scale over all grades; 'by_grade': scores
-    of different grades must not be averaged), `citation`.
+    of different grades must not be averaged), `citation`. An assessment without levels has one row
+    per subject, in which all that a level would say is null.
     """
     import pyarrow as pa
 
@@ -102,17 +103,15 @@ def dim_assessment(assessments: Mapping[str, Assessment]) -> pa.Table:
             name,
             assessment.title,
             subject,
-            level.order,
-            level.label,
-            level.order >= assessment.proficient_from,
+            *_level(level, assessment.proficient_from),
             assessment.proficient_from,
-            assessment.proficient_label,
+            assessment.proficient_label if assessment.levels else None,
             assessment.scale,
             assessment.citation,
         )
         for name, assessment in sorted(assessments.items())
         for subject in assessment.subjects
-        for level in assessment.levels
+        for level in _levels(assessment)
     ]
     text, number = pa.string(), pa.int32()
     schema = pa.schema(
@@ -130,6 +129,18 @@ def dim_assessment(assessments: Mapping[str, Assessment]) -> pa.Table:
         ]
     )
     return _table(rows, schema)
+
+
+def _levels(assessment: Assessment) -> Sequence[Level | None]:
+    """Return the levels; where there are none, one that says nothing."""
+    return assessment.levels or [None]
+
+
+def _level(level: Level | None, standard: int | None) -> tuple[int | None, str | None, bool | None]:
+    """Return a level's order, its label and whether it meets the standard."""
+    if level is None:
+        return None, None, None
+    return level.order, level.label, None if standard is None else level.order >= standard
 
 
 def dim_student_group(

@@ -11,12 +11,14 @@ import pyarrow.compute as pc
 
 from configs.catalogue import Catalogue
 from transforms.coded import Marked
-from transforms.faults import all_faults, fault_table
-from transforms.fill import FieldFiller, Rows, Setting, arrow_type, holds
-from transforms.layouts import columns_to_read
+from transforms.faults import all_faults, all_flags, fault_table, flag_table
+from transforms.fill import FieldFiller, Rows, Setting, arrow_type, sets_aside
+from transforms.layouts import columns_to_read, own_columns
 from transforms.pieces import Piece
+from transforms.reshape import Reshaper
 
-SOURCE_ROW, IS_SCORED, SCHOOL_YEAR = "source_row", "is_scored", "school_year"
+SOURCE_ROW, SOURCE_RECORD = "source_row", "source_record"
+IS_SCORED, SCHOOL_YEAR = "is_scored", "school_year"
 RESULTS = ("scale_score", "performance_level")
 
 
@@ -29,11 +31,11 @@ class Encoded:
             `typed_schema`. A value at fault is null and listed in `faults`.
         faults: rows to be rejected, with code and field; records of the wrong width included,
             which are not in `table`.
-        flags: rows that stay and are counted.
+        flags: records that stay and are counted, told apart by `source_record`.
         set_aside: records that leave without a fault; they are not in `table`.
         rows_in: records of the file that this piece accounts for:
             rows_in + rows_made = rows of `table` + ROW_WIDTH faults + rows set aside.
-        rows_made: rows beyond the first of the same record.
+        rows_made: rows beyond the first of the same row of the file.
         blank_rows: rows without any value, which are no records.
     """
 
@@ -47,17 +49,18 @@ class Encoded:
 
 
 def typed_schema(table: str, catalogue: Catalogue) -> pa.Schema:
-    """Return the columns of an encoded table: its fields in order, is_scored, source_row.
+    """Return the columns of an encoded table: its fields, is_scored, source_row, source_record.
 
     is_scored (student_result only) is true where the student was tested and the row has whatever of
     scale score and performance level the source carries: such rows alone enter rates and means, so
-    that both are of the same students.
+    that both are of the same students. source_row is the row of the file, source_record which of
+    its records this is: 0 where a row makes one.
     """
     fields = [
         (name, arrow_type(one, catalogue)) for name, one in catalogue.tables[table].fields.items()
     ]
     scored = [(IS_SCORED, pa.bool_())] if table == "student_result" else []
-    return pa.schema([*fields, *scored, (SOURCE_ROW, pa.int32())])
+    return pa.schema([*fields, *scored, (SOURCE_ROW, pa.int32()), (SOURCE_RECORD, pa.int16())])
 
 
 class Encoder:
@@ -83,22 +86,26 @@ class Encoder:
             for name, one in catalogue.tables[source.table].fields.items()
         }
         self.columns = columns_to_read(match, source)
+        self._reshaper = _reshaper(setting)
         self.year_columns = self._year_columns()
         self.plain_columns = sorted(
             {one.plain_column for one in self._fillers.values() if one.plain_column}
+            & set(self.columns)
         )
         self.schema = typed_schema(source.table, catalogue)
         self._results = _carried_results(setting)
 
     def encode(self, piece: Piece) -> Encoded:
         """Return the piece typed; every record of it is in the result exactly once."""
+        piece = self._in_records(piece)
         kept, set_aside = self._set_aside(piece)
         rows = Rows(kept, self._setting)
         found = {name: filler.fill(rows) for name, filler in self._fillers.items()}
         columns = [one.array for one in found.values()]
         if IS_SCORED in self.schema.names:
             columns.append(_is_scored(dict(zip(found, columns, strict=True)), self._results))
-        table = pa.table([*columns, kept.source_row], schema=self.schema)
+        records = kept.record_numbers
+        table = pa.table([*columns, kept.source_row, records], schema=self.schema)
         numbers = kept.source_row.to_numpy()
         return Encoded(
             table=table,
@@ -108,8 +115,12 @@ class Encoder:
                     *_tables(numbers, ((name, one.faults) for name, one in found.items())),
                 ]
             ),
-            flags=all_faults(
-                list(_tables(numbers, ((name, one.flags) for name, one in found.items())))
+            flags=all_flags(
+                [
+                    flag_table(numbers[at], records.to_numpy()[at], code, name)
+                    for name, one in found.items()
+                    for at, code in one.flags
+                ]
             ),
             set_aside=all_faults([piece.set_aside, set_aside]),
             rows_in=piece.rows_in,
@@ -119,7 +130,7 @@ class Encoder:
 
     def years_in(self, piece: Piece) -> set[int]:
         """Return the school years of a piece of which `year_columns` were read."""
-        kept, _ = self._set_aside(piece)
+        kept, _ = self._set_aside(self._in_records(piece))
         array = self._fillers[SCHOOL_YEAR].fill(Rows(kept, self._setting)).array
         return set(pc.unique(array).drop_null().to_pylist())
 
@@ -128,8 +139,13 @@ class Encoder:
         spec = source.fields.get(SCHOOL_YEAR)
         if spec is None or spec.parse != "school_year_of_date":
             return []
+        if self._reshaper is not None:
+            return self.columns
         aside = [match.spelled(rule.column) for rule in source.set_aside.values()]
         return [*match.bindings.get(SCHOOL_YEAR, []), *(name for name in aside if name)]
+
+    def _in_records(self, piece: Piece) -> Piece:
+        return piece if self._reshaper is None else self._reshaper.reshape(piece)
 
     def _set_aside(self, piece: Piece) -> tuple[Piece, pa.Table]:
         """Part off the rows that are not this source's to load."""
@@ -140,16 +156,27 @@ class Encoder:
             column = self._setting.match.spelled(rule.column)
             if column is None:
                 continue
-            held = holds(rows.dictionary(column), rule.values, source.format.strip) & ~gone
+            held = sets_aside(rows.dictionary(column), rule, source) & ~gone
             tables.append(fault_table(piece.source_row.to_numpy()[held], code, None))
             gone |= held
         if not gone.any():
             return piece, all_faults([])
         keep = pa.array(~gone)
         kept = replace(
-            piece, table=piece.table.filter(keep), source_row=piece.source_row.filter(keep)
+            piece,
+            table=piece.table.filter(keep),
+            source_row=piece.source_row.filter(keep),
+            source_record=piece.record_numbers.filter(keep),
         )
         return kept, all_faults(tables)
+
+
+def _reshaper(setting: Setting) -> Reshaper | None:
+    source, match = setting.source, setting.match
+    if not match.records:
+        return None
+    own = own_columns(match, source)
+    return Reshaper(own, match.records, source.missing, source.format.strip)
 
 
 def _carried_results(setting: Setting) -> list[str]:

@@ -13,11 +13,12 @@ from configs.catalogue import Catalogue
 from configs.errors import FileRefused
 from configs.models import TableField
 from configs.references import allowed_codes
-from configs.source_models import FieldSource, Source
+from configs.source_models import FieldSource, SetAside, Source
 from transforms.coded import (
     Coded,
     Filled,
     code_array,
+    code_mask,
     constant,
     decoded,
     filled,
@@ -29,7 +30,7 @@ from transforms.demographics import MULTI, UNKNOWN, RaceReader, Races
 from transforms.ids import is_plain, read_ids
 from transforms.layouts import LayoutMatch
 from transforms.parse import MISSING, REQUIRED_MISSING, Decoder, FieldRules, Outcome
-from transforms.pieces import Piece
+from transforms.pieces import SHEET, Piece
 from transforms.schools import SchoolNames
 
 UNKNOWN_SCHOOL = "UNKNOWN_SCHOOL"
@@ -230,10 +231,22 @@ class FieldFiller:
             return constant(self._decoder.typed(district), rows.count)
         if derivation == "file_name":
             return constant(self._of_file_name(), rows.count)
+        if derivation == "sheet_name":
+            return self._of_sheet(rows)
         return self._by_name(rows)
 
     def _of_file_name(self) -> Outcome:
         pattern, name = self._decoder.pattern, self._setting.landing.file_name.lower()
+        found = pattern.search(name) if pattern else None
+        return self._decoder.of_file_name(found[1] if found else None)
+
+    def _of_sheet(self, rows: Rows) -> Coded:
+        if SHEET not in rows.piece.table.column_names:
+            return constant(self._decoder.of_file_name(None), rows.count)
+        return decoded(rows.dictionary(SHEET), self._of_sheet_name)
+
+    def _of_sheet_name(self, name: str) -> Outcome:
+        pattern = self._decoder.pattern
         found = pattern.search(name) if pattern else None
         return self._decoder.of_file_name(found[1] if found else None)
 
@@ -259,6 +272,9 @@ class FieldFiller:
         if spec.parse == "school_year_of_date" and landing.file_school_year is not None:
             year = Outcome(landing.file_school_year)
             coded = coded.replaced(lambda one: year if one == MISSING else one)
+        if spec.default is not None:
+            default = self._decoder.typed(spec.default)
+            coded = coded.replaced(lambda one: default if one == MISSING else one)
         if spec.unflagged is not None:
             said = coded.mask(lambda one: one.value == spec.unflagged)
             coded = coded.with_rows(said & rows.races.unflagged, Outcome(UNKNOWN))
@@ -280,11 +296,19 @@ class FieldFiller:
         return coded.replaced(lambda one: REQUIRED_MISSING if one == MISSING else one)
 
 
+def sets_aside(column: pa.DictionaryArray, rule: SetAside, source: Source) -> np.ndarray:
+    """Return the rows that a rule sets aside.
+
+    Under `unless` a missing value stays only where the rule lists the blank.
+    """
+    strip = source.format.strip
+    if rule.values:
+        return holds(column, rule.values, strip)
+    missing = source.missing if "" in rule.unless else []
+    return ~holds(column, [*rule.unless, *missing], strip)
+
+
 def holds(column: pa.DictionaryArray, values: list[str], strip: bool) -> np.ndarray:
     """Return the rows in which a column has one of the values."""
     wanted = set(values)
-    words = column.dictionary.to_pylist()
-    among = np.array([(w.strip() if strip else w) in wanted for w in words], dtype=bool)
-    if not among.any():
-        return np.zeros(len(column), dtype=bool)
-    return among[column.indices.to_numpy()]
+    return code_mask(column, lambda word: (word.strip() if strip else word) in wanted)

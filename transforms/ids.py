@@ -22,7 +22,8 @@ def is_plain(field: TableField, spec: FieldSource | None) -> bool:
     """Return whether a field is personal text, straight out of one column."""
     if spec is None or spec.column is None or spec.codes is not None or spec.parse != "text":
         return False
-    return field.kind == "text" and field.personal and not spec.overrides and not spec.if_missing
+    filled_otherwise = spec.overrides or spec.if_missing or spec.extract or spec.default is not None
+    return field.kind == "text" and field.personal and not filled_otherwise
 
 
 def read_ids(column: pa.Array, decoder: Decoder, required: bool) -> Filled:
@@ -53,7 +54,8 @@ def _plainly_good(column: pa.Array, decoder: Decoder) -> np.ndarray:
     if decoder.rules.strip:
         good &= _mask(pc.equal(pc.utf8_trim_whitespace(column), column))
     if decoder.spec.pad is not None:
-        good &= _mask(pc.not_equal(pc.utf8_length(column), decoder.spec.pad - 1))
+        lost = pc.subtract(pa.scalar(decoder.spec.pad, pa.int32()), pc.utf8_length(column))
+        good &= ~_mask(pc.and_(pc.greater(lost, 0), pc.less_equal(lost, decoder.spec.lost_zeros)))
     for token in decoder.missing | decoder.not_values:
         if decoder.pattern is None or decoder.pattern.fullmatch(token):
             good &= _mask(pc.not_equal(column, token))

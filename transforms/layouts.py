@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from configs.errors import FileRefused, listed
-from configs.references import needed_columns
-from configs.source_models import FieldSource, Layout, OneOrMany, Source, as_list
+from configs.references import combinations, needed_columns, spelled_out
+from configs.source_models import FieldSource, Layout, OneOrMany, RecordSet, Source, as_list
+from transforms.renames import unknown_header
 
-LIKELY_RENAME = 0.6
-# Below this share in common, of the layout's columns and of the file's, the first row is no header
-# of that layout with columns renamed: it may be a student's record.
-AKIN = 0.5
-# What may be told of the file's own columns: no ids, birth dates, sentences.
-_NAME = re.compile(r"[^\W\d_][\w .,:;/()%#&?'*+-]{0,59}")
-_NUMBER = re.compile(r"\d{3}")
+
+@dataclass(frozen=True)
+class BoundRecord:
+    """One record that a row of the file may hold.
+
+    Attributes:
+        codes: variable -> the code that this record has in it.
+        columns: column of the record -> the file's column; null where it has none.
+        present: columns of the record; where all of them are missing, a row has no such record.
+    """
+
+    codes: Mapping[str, str]
+    columns: Mapping[str, str | None]
+    present: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ class LayoutMatch:
         extra: columns of the file that the layout does not know.
         missing: columns of the layout that the file lacks, none of which is needed.
         share: how much of the layout's header the file has, 0 to 1.
+        records: every record that a row may hold, in order; none where a row is a record.
     """
 
     layout: Layout
@@ -40,24 +47,50 @@ class LayoutMatch:
     extra: tuple[str, ...]
     missing: tuple[str, ...]
     share: float
+    records: tuple[BoundRecord, ...] = ()
 
     def spelled(self, names: OneOrMany) -> str | None:
-        """Return the first of a column's names that the file has."""
-        return next((name for name in as_list(names) if name in self.columns), None)
+        """Return the first of a column's names that the file, or its records, have."""
+        known = {*self.columns, *self.layout.record_columns}
+        return next((name for name in as_list(names) if name in known), None)
+
+    def behind(self, column: str) -> list[str]:
+        """Return the file's columns that a column is read from: itself, or those of the records."""
+        if column not in self.layout.record_columns:
+            return [column]
+        found = [one.columns.get(column) for one in self.records]
+        return [name for name in dict.fromkeys(found) if name is not None]
+
+    def codes_of(self, column: str) -> list[str]:
+        """Return the codes that the records have in a column which is one of their variables."""
+        codes = [one.codes[column] for one in self.records if column in one.codes]
+        return list(dict.fromkeys(codes))
 
 
-def match_layout(columns: Sequence[str], source: Source) -> LayoutMatch:
+def match_layout(
+    columns: Sequence[str], source: Source, layout_name: str | None = None
+) -> LayoutMatch:
     """Return the layout of the source that the header is of.
 
-    A layout fits when every field that it carries finds its column, and no column of its signature
-    is missing. Of several the one of whose header the file shows most is taken.
+    A layout fits when every field that it carries finds its column, no column of its signature is
+    missing, and none is there that its headers are without. Of several the one of whose header the
+    file shows most is taken.
+
+    Args:
+        columns: the header, or the columns of the layout that the file's form has shown.
+        source: whose layouts are tried.
+        layout_name: the only layout to try. Without it only those are tried whose files carry
+            their own header.
 
     Raises:
         FileRefused: UNKNOWN_HEADER, with what keeps the nearest layout from fitting.
     """
-    fitting = [layout for layout in source.layouts if not _lacks(layout, source, columns)]
+    tried = [one for one in _tried(source, layout_name) if not set(one.without) & set(columns)]
+    fitting = [layout for layout in tried if not _lacks(layout, source, columns)]
     if not fitting:
-        raise _unknown_header(columns, source)
+        nearest = max(tried, key=lambda one: _nearness(one, columns), default=None)
+        lacking = _lacks(nearest, source, columns) if nearest else []
+        raise unknown_header(columns, source, nearest, lacking)
     layout = max(fitting, key=lambda one: _nearness(one, columns))
     match = LayoutMatch(
         layout=layout,
@@ -66,13 +99,30 @@ def match_layout(columns: Sequence[str], source: Source) -> LayoutMatch:
         extra=tuple(column for column in columns if column not in set(layout.columns)),
         missing=tuple(column for column in layout.columns if column not in set(columns)),
         share=_nearness(layout, columns)[0],
+        records=tuple(_bound_records(layout, columns)),
     )
     _refuse_doubled(match, source)
     return match
 
 
 def columns_to_read(match: LayoutMatch, source: Source) -> list[str]:
-    """Return the columns of the file that its source looks at, in the order of the file."""
+    """Return the columns of the file that must be read, in the order of the file."""
+    looked_at = _looked_at(match, source)
+    if not match.records:
+        return own_columns(match, source)
+    looked_at |= {name for one in match.records for name in one.present}
+    physical = {name for column in looked_at for name in match.behind(column)}
+    return [column for column in dict.fromkeys(match.columns) if column in physical]
+
+
+def own_columns(match: LayoutMatch, source: Source) -> list[str]:
+    """Return the columns of the file's rows, beside those of the records, that are looked at."""
+    wanted = _looked_at(match, source) - set(match.layout.record_columns)
+    return [column for column in dict.fromkeys(match.columns) if column in wanted]
+
+
+def _looked_at(match: LayoutMatch, source: Source) -> set[str]:
+    """Return the columns, of rows or of records, that the source looks at."""
     wanted = {column for bound in match.bindings.values() for column in bound}
     for spec in _carried(match.layout, source).values():
         wanted |= {match.spelled(override.column) or "" for override in spec.overrides}
@@ -80,7 +130,13 @@ def columns_to_read(match: LayoutMatch, source: Source) -> list[str]:
         flags = [*source.race.columns.values(), source.race.multiple or []]
         wanted |= {match.spelled(names) or "" for names in flags}
     wanted |= {match.spelled(rule.column) or "" for rule in source.set_aside.values()}
-    return [column for column in dict.fromkeys(match.columns) if column and column in wanted]
+    return wanted - {""}
+
+
+def _tried(source: Source, layout_name: str | None) -> list[Layout]:
+    if layout_name is not None:
+        return [layout for layout in source.layouts if layout.name == layout_name]
+    return [one for one in source.layouts if one.positions is None and not one.headerless]
 
 
 def _carried(layout: Layout, source: Source) -> dict[str, FieldSource]:
@@ -93,9 +149,36 @@ def _lacks(layout: Layout, source: Source, columns: Sequence[str]) -> list[list[
     """Return the needs of a layout that the header does not meet, each by its names."""
     header = set(columns)
     needs = [[column] for column in layout.signature]
-    needs += [spellings for _, spellings in needed_columns(source, layout)]
+    needs += [names for one in layout.records for names in _documented(one, layout)]
     lacking = [tuple(names) for names in needs if not header & set(names)]
+    header |= set(layout.record_columns)
+    fields = [spellings for _, spellings in needed_columns(source, layout)]
+    lacking += [tuple(names) for names in fields if not header & set(names)]
     return [list(names) for names in dict.fromkeys(lacking)]
+
+
+def _documented(one: RecordSet, layout: Layout) -> Iterator[list[str]]:
+    """Yield the file's columns of the records that the layout's header has, by their names."""
+    header = set(layout.columns)
+    for column in one.columns:
+        yield from (names for names in spelled_out(one, column) if header & set(names))
+
+
+def _bound_records(layout: Layout, columns: Sequence[str]) -> Iterator[BoundRecord]:
+    documented, header = set(layout.columns), set(columns)
+    for one in layout.records:
+        spelled = {column: list(spelled_out(one, column)) for column in one.columns}
+        for at, combination in enumerate(combinations(one)):
+            names = {column: found[at] for column, found in spelled.items()}
+            if any(documented & set(found) for found in names.values()):
+                yield BoundRecord(
+                    codes={variable: code for variable, (code, _) in combination.items()},
+                    columns={
+                        column: next((name for name in found if name in header), None)
+                        for column, found in names.items()
+                    },
+                    present=tuple(one.present),
+                )
 
 
 def _nearness(layout: Layout, columns: Sequence[str]) -> tuple[float, float, bool]:
@@ -105,15 +188,16 @@ def _nearness(layout: Layout, columns: Sequence[str]) -> tuple[float, float, boo
     return common / len(own), common / len(own | other), list(columns) == list(layout.columns)
 
 
-def likeness_to(columns: Sequence[str], source: Source) -> float:
+def likeness_to(columns: Sequence[str], source: Source, layout_name: str | None = None) -> float:
     """Return how much of the nearest layout the header shows (0 to 1), whether it fits or not."""
-    return max(_nearness(layout, columns)[0] for layout in source.layouts)
+    tried = _tried(source, layout_name)
+    return max((_nearness(layout, columns)[0] for layout in tried), default=0.0)
 
 
 def _bindings(
     layout: Layout, source: Source, columns: Sequence[str]
 ) -> Iterator[tuple[str, list[str]]]:
-    header = set(columns)
+    header = {*columns, *layout.record_columns}
     for name, spec in _carried(layout, source).items():
         if spec.coalesce is not None:
             yield name, [column for column in spec.coalesce if column in header]
@@ -135,97 +219,3 @@ def _refuse_doubled(match: LayoutMatch, source: Source) -> None:
             expected=f"each column once, as in layout {match.layout.name} of {source.name}",
             remedy="export the file again; if both columns are right, give them their own names",
         )
-
-
-def _unknown_header(columns: Sequence[str], source: Source) -> FileRefused:
-    nearest = max(source.layouts, key=lambda one: _nearness(one, columns))
-    lacking = _lacks(nearest, source, columns)
-    own = _own_columns(nearest, source, columns) if _akin(nearest, columns) else None
-    renames = list(_likely_renames(lacking, own or []))
-    told = _told_without_cells(nearest, columns) if own is None else _told_of(own, nearest, columns)
-    found = (
-        f"{len(columns)} columns; of layout {nearest.name} they lack "
-        + listed(" or ".join(names) for names in lacking)
-        + told
-        + (f"; likely renamed: {'; '.join(renames)}" if renames else "")
-    )
-    return FileRefused(
-        "UNKNOWN_HEADER",
-        where="the header",
-        found=found,
-        expected="one of the layouts of "
-        f"{source.name}: {listed(layout.name for layout in source.layouts)}",
-        remedy=_remedy(source, renames),
-    )
-
-
-def _akin(layout: Layout, columns: Sequence[str]) -> bool:
-    """Return whether a first row is surely a header: enough of it, or of the layout, is in both."""
-    own, other = set(layout.columns), {column for column in columns if column}
-    common = len(own & other)
-    return common >= AKIN * min(len(own), len(other)) and common > 0
-
-
-def _own_columns(layout: Layout, source: Source, columns: Sequence[str]) -> list[str] | None:
-    """Return the columns beside the layout's that may be told; None where values are among them.
-
-    A cell without a letter is no column's name but a value: its neighbours are values too, then.
-    """
-    known = {column for one in source.layouts for column in one.columns}
-    extra = [column for column in columns if column and column not in set(layout.columns)]
-    if any(not re.search(r"[^\W\d_]", column) for column in extra if column not in known):
-        return None
-    return [column for column in extra if column in known or _is_name(column)]
-
-
-def _is_name(cell: str) -> bool:
-    return _NAME.fullmatch(cell) is not None and _NUMBER.search(cell) is None
-
-
-def _told_of(own: Sequence[str], layout: Layout, columns: Sequence[str]) -> str:
-    extra = {column for column in columns if column and column not in set(layout.columns)}
-    hidden = len(extra - set(own))
-    told = [listed(own)] if own else []
-    told += [f"{hidden} not shown, which may hold values"] if hidden else []
-    return f"; they have besides {' and '.join(told)}" if told else ""
-
-
-def _told_without_cells(layout: Layout, columns: Sequence[str]) -> str:
-    common = len(set(layout.columns) & set(columns))
-    return f"; {common} are the layout's: the first row may be data, not a header"
-
-
-def _remedy(source: Source, renames: Sequence[str]) -> str:
-    if renames:
-        return (
-            f"if a column was renamed, add its new name to the field's columns in "
-            f"sources/{source.name}.yml; else export the file again in the documented layout"
-        )
-    return (
-        f"check that this is a file of {source.name} whose first row is its header; a new layout "
-        "goes into its YAML"
-    )
-
-
-def _likely_renames(lacking: Sequence[Sequence[str]], extra: Sequence[str]) -> Iterator[str]:
-    for names in lacking[:20]:
-        scored = [(likeness(name, other), name, other) for name in names for other in extra]
-        score, name, other = max(scored, default=(0.0, "", ""))
-        if score >= LIKELY_RENAME:
-            yield f"{name} -> {other}"
-
-
-def likeness(one: str, other: str) -> float:
-    """Return how alike two column names are, 0 to 1, by letters or by words, whichever is more.
-
-    >>> likeness("Student ID", "ID of Student") > likeness("Student ID", "School")
-    True
-    """
-    words_one, words_other = _words(one), _words(other)
-    shared = len(words_one & words_other) / max(len(words_one | words_other), 1)
-    letters = difflib.SequenceMatcher(None, one.casefold(), other.casefold()).ratio()
-    return max(shared, letters)
-
-
-def _words(name: str) -> set[str]:
-    return {word.casefold() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)}

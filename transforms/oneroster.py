@@ -20,6 +20,7 @@ from configs.errors import SHOWN_AT_MOST, FileRefused
 from configs.source_models import FileFormat
 from transforms.delimited import Wanted, read_delimited
 from transforms.faults import all_faults, fault_table
+from transforms.oneroster_manifest import table_modes
 from transforms.pieces import Piece
 from transforms.probe import ZIP_MAGIC, Probe, examine_delimited, probe, truncated, unreadable
 
@@ -29,7 +30,7 @@ HIGHEST_CHAIN = 5
 _FORMAT = FileFormat(delimiters=[","], encodings=["utf-8"])
 
 # What is taken of each table; demographics may be left out of a zip, the others may not.
-_TAKEN: Mapping[str, tuple[str, ...]] = {
+TAKEN: Mapping[str, tuple[str, ...]] = {
     "users": (
         "sourcedId",
         "status",
@@ -47,6 +48,7 @@ _TAKEN: Mapping[str, tuple[str, ...]] = {
         "status",
         "beginDate",
         "endDate",
+        "sourcedId",
     ),
     "demographics": (
         "sourcedId",
@@ -72,15 +74,15 @@ _ALSO_SPELLED = {
     ): "nativeHawaiianOrOtherPacificIslander",
 }
 _JOINED = (
-    *(f"users.{name}" for name in _TAKEN["users"][:7]),
+    *(f"users.{name}" for name in TAKEN["users"][:7]),
     "orgs.sourcedId",
     "orgs.identifier",
     "orgs.name",
     "district.sourcedId",
     "district.identifier",
     "district.name",
-    *(f"enrollments.{name}" for name in _TAKEN["enrollments"][2:]),
-    *(f"demographics.{name}" for name in _TAKEN["demographics"][2:]),
+    *(f"enrollments.{name}" for name in TAKEN["enrollments"][2:5]),
+    *(f"demographics.{name}" for name in TAKEN["demographics"][2:]),
 )
 
 _PLACES = """
@@ -112,10 +114,10 @@ def is_oneroster(stream: BinaryIO) -> bool:
     if magic != ZIP_MAGIC:
         return False
     try:
-        members = set(_members(_archive(stream)))
+        members = set(members_of(open_archive(stream)))
     except FileRefused:
         return False
-    return set(_TAKEN) - {_OPTIONAL} <= members
+    return set(TAKEN) - {_OPTIONAL} <= members
 
 
 def oneroster_columns(stream: BinaryIO) -> tuple[str, ...]:
@@ -124,11 +126,11 @@ def oneroster_columns(stream: BinaryIO) -> tuple[str, ...]:
     Raises:
         FileRefused: UNREADABLE_FILE, TRUNCATED_FILE, EMPTY_FILE.
     """
-    archive = _archive(stream)
-    members = _members(archive)
+    archive = open_archive(stream)
+    members = members_of(archive)
     have = set()
     for table, info in members.items():
-        columns = probe(_unpacked(archive, info, HEAD_BYTES), _FORMAT).columns
+        columns = probe(unpacked(archive, info, HEAD_BYTES), _FORMAT).columns
         have |= {f"{table}.{_canonical(table, column)}" for column in columns}
     have |= {name.replace("orgs.", "district.") for name in have}
     if _OPTIONAL not in members:
@@ -148,12 +150,15 @@ def read_oneroster(stream: BinaryIO) -> Piece:
     result could be counted for it.
 
     Raises:
-        FileRefused: UNREADABLE_FILE, TRUNCATED_FILE, EMPTY_FILE.
+        FileRefused: UNREADABLE_FILE, TRUNCATED_FILE, EMPTY_FILE; DELTA_WITHOUT_BULK of a zip whose
+            manifest says that it holds changes only.
     """
     columns = oneroster_columns(stream)
-    archive = _archive(stream)
-    members = _members(archive)
-    tables = {table: _table(archive, members.get(table), table) for table in _TAKEN}
+    archive = open_archive(stream)
+    if "delta" in table_modes(archive).values():
+        raise without_bulk("the zip's manifest.csv")
+    members = members_of(archive)
+    tables = {table: table_of(archive, members.get(table), table) for table in TAKEN}
     users, faults, wrong_width = tables["users"]
     with duckdb.connect() as con:
         for name in ("users", "enrollments", "demographics"):
@@ -169,8 +174,9 @@ def read_oneroster(stream: BinaryIO) -> Piece:
         set_aside = _users_aside(con)
     students = users.num_rows - set_aside.num_rows
     return Piece(
-        table=rows.drop_columns(["source_row"]),
+        table=rows.drop_columns(["source_row", "source_record"]),
         source_row=rows["source_row"].combine_chunks(),
+        source_record=rows["source_record"].cast(pa.int16()).combine_chunks(),
         faults=faults,
         set_aside=set_aside,
         wrong_width=wrong_width,
@@ -210,14 +216,20 @@ def _joined_sql(columns: tuple[str, ...]) -> str:
         expression = f"{source[table]}.{name}" if table in source else f's."{column}"'
         chosen.append(f"coalesce({expression}, '') AS \"{column}\"")
     return f"""
-        SELECT u.source_row, {", ".join(chosen)}
+        SELECT u.source_row, row_number() OVER (PARTITION BY u.source_row
+          ORDER BY p.beginDate, p.school) - 1 AS source_record, {", ".join(chosen)}
         FROM places p JOIN students u USING (source_row)
         LEFT JOIN schools s ON s."orgs.sourcedId" = p.school
         LEFT JOIN persons d ON d.sourcedId = u.sourcedId
         ORDER BY u.source_row, p.beginDate, p.school"""
 
 
-def _archive(stream: BinaryIO) -> zipfile.ZipFile:
+def open_archive(stream: BinaryIO) -> zipfile.ZipFile:
+    """Return the zip in the stream.
+
+    Raises:
+        FileRefused: UNREADABLE_FILE, TRUNCATED_FILE.
+    """
     stream.seek(0)
     magic = stream.read(len(ZIP_MAGIC))
     stream.seek(0)
@@ -229,12 +241,12 @@ def _archive(stream: BinaryIO) -> zipfile.ZipFile:
         raise truncated("the zip has no table of contents, which stands at its end") from None
 
 
-def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def members_of(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """Return the tables in the archive, in whatever folder they stand."""
     found: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         table = info.filename.replace("\\", "/").rpartition("/")[2].lower().removesuffix(".csv")
-        if table not in _TAKEN or not info.filename.lower().endswith(".csv"):
+        if table not in TAKEN or not info.filename.lower().endswith(".csv"):
             continue
         if table in found:
             raise unreadable(f"{table}.csv", "two members of that name", "one")
@@ -244,15 +256,15 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return found
 
 
-def _table(
+def table_of(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo | None, table: str
 ) -> tuple[pa.Table, pa.Table, dict[int, str]]:
     """Return a member's rows with source_row, its ROW_WIDTH faults and their lines."""
     if info is None:
         if table != _OPTIONAL:
-            raise unreadable("the zip", f"no {table}.csv", f"{', '.join(_TAKEN)}")
+            raise unreadable("the zip", f"no {table}.csv", f"{', '.join(TAKEN)}")
         return _empty(table), all_faults([]), {}
-    content = io.BytesIO(_unpacked(archive, info))
+    content = io.BytesIO(unpacked(archive, info))
     try:
         read = _named(content, examine_delimited(content, _FORMAT), table)
     except FileRefused as refused:
@@ -279,7 +291,23 @@ def _unfit(member: str, fault: str, rows: Sequence[int]) -> FileRefused:
     )
 
 
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int = -1) -> bytes:
+def without_bulk(where: str) -> FileRefused:
+    """Return the refusal of changes without the roster that they change."""
+    return FileRefused(
+        "DELTA_WITHOUT_BULK",
+        where=where,
+        found="a OneRoster delta, and no whole roster of its district before it",
+        expected="the last whole roster, over which the changes are laid",
+        remedy="load the whole roster (bulk) first, then land the delta again as a zip of its own",
+    )
+
+
+def unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int = -1) -> bytes:
+    """Return the content of a member, or its first bytes.
+
+    Raises:
+        FileRefused: UNREADABLE_FILE, TRUNCATED_FILE.
+    """
     try:
         with archive.open(info) as member:
             return member.read(size)
@@ -299,24 +327,24 @@ def _named(
     rows = pa.concat_tables(
         [piece.table.append_column("source_row", piece.source_row) for piece in pieces]
     )
-    for name in _TAKEN[table]:
+    for name in TAKEN[table]:
         if name not in names:
             rows = rows.append_column(name, pa.repeat(pa.scalar(""), rows.num_rows))
     broken: dict[int, str] = {}
     for piece in pieces:
         broken |= piece.wrong_width
-    wanted = rows.select(["source_row", *_TAKEN[table]])
+    wanted = rows.select(["source_row", *TAKEN[table]])
     return wanted, all_faults([piece.faults for piece in pieces]), broken
 
 
 def _empty(table: str) -> pa.Table:
     fields: list[tuple[str, Any]] = [("source_row", pa.int32())]
-    return pa.schema(fields + [(name, pa.string()) for name in _TAKEN[table]]).empty_table()
+    return pa.schema(fields + [(name, pa.string()) for name in TAKEN[table]]).empty_table()
 
 
 def _canonical(table: str, column: str) -> str:
     also = _ALSO_SPELLED.get((table, column.lower()))
-    known = {name.lower(): name for name in _TAKEN[table]}
+    known = {name.lower(): name for name in TAKEN[table]}
     return also or known.get(column.lower(), column)
 
 

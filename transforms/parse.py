@@ -19,6 +19,8 @@ from configs.source_models import FieldSource, Window
 Value = str | int | float | bool | dt.date
 
 LOST_ZERO_REPAIRED = "LOST_ZERO_REPAIRED"
+# Times 100 a share such as 0.29 is 28.999999999999996.
+SHARE_DECIMALS = 10
 CACHED_AT_MOST = 200_000
 INT32_LIMIT = 2**31
 FIRST_YEAR, LAST_YEAR = 1900, 2100
@@ -75,7 +77,7 @@ class FieldRules:
 class Decoder:
     """Says what a string means in one field, and remembers it.
 
-    Order: strip, missing, pad, not_values and pattern, slice, codes or parse, range.
+    Order: strip, missing, extract, pad, not_values and pattern, slice, codes or parse, range.
     """
 
     def __init__(self, spec: FieldSource, rules: FieldRules) -> None:
@@ -84,6 +86,7 @@ class Decoder:
         self.rules = rules
         self.missing = rules.missing | set(spec.missing)
         self.pattern = re.compile(spec.pattern, re.ASCII) if spec.pattern else None
+        self.part = re.compile(spec.extract) if spec.extract else None
         self.not_values = frozenset(spec.not_values)
         self._read = self._of_codes if spec.codes is not None else self._reader()
         self._cache: dict[str, Outcome] = {}
@@ -115,7 +118,10 @@ class Decoder:
         text = self.plain(raw)
         if text in self.missing:
             return MISSING
-        text, flag = self._padded(text)
+        part = self._extracted(text)
+        if part is None:
+            return BAD_FORMAT
+        text, flag = self._padded(part)
         if text in self.not_values or (self.pattern and not self.pattern.fullmatch(text)):
             return BAD_FORMAT
         if self.spec.slice is not None:
@@ -123,10 +129,18 @@ class Decoder:
         outcome = self._read(text)
         return outcome if outcome.fault else outcome._replace(flag=flag)
 
+    def _extracted(self, text: str) -> str | None:
+        """Return the part of the value that counts; null where it is not found."""
+        if self.part is None:
+            return text
+        found = self.part.search(text)
+        return found[1] if found else None
+
     def _padded(self, text: str) -> tuple[str, str | None]:
-        lost_one = self.spec.pad is not None and len(text) == self.spec.pad - 1
-        if lost_one and text.isascii() and text.isdigit():
-            return "0" + text, LOST_ZERO_REPAIRED
+        width = self.spec.pad or 0
+        lost = width - len(text)
+        if 0 < lost <= self.spec.lost_zeros and text.isascii() and text.isdigit():
+            return text.zfill(width), LOST_ZERO_REPAIRED
         return text, None
 
     def _of_codes(self, text: str) -> Outcome:
@@ -137,6 +151,8 @@ class Decoder:
         readers: dict[str, Callable[[str], Outcome]] = {
             "integer": self._integer,
             "decimal": self._decimal,
+            "percent": self._percent,
+            "proportion": self._proportion,
             "date": self._date,
             "grade": self._code,
             "school_year": self._school_year,
@@ -162,6 +178,18 @@ class Decoder:
 
     def _decimal(self, text: str) -> Outcome:
         return self._within(float(text)) if _DECIMAL.fullmatch(text) else NOT_A_NUMBER
+
+    def _percent(self, text: str) -> Outcome:
+        number = text.removesuffix("%").rstrip()
+        return self._share(float(number)) if _DECIMAL.fullmatch(number) else NOT_A_NUMBER
+
+    def _proportion(self, text: str) -> Outcome:
+        if not _DECIMAL.fullmatch(text):
+            return NOT_A_NUMBER
+        return self._share(round(float(text) * 100, SHARE_DECIMALS))
+
+    def _share(self, percent: float) -> Outcome:
+        return self._within(percent) if 0 <= percent <= 100 else OUT_OF_RANGE
 
     def _boolean(self, text: str) -> Outcome:
         known = {"true": Outcome(True), "false": Outcome(False)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,8 @@ import pyarrow as pa
 from transforms.faults import no_faults
 
 UNPARSED = "unparsed"
+# The column that names the sheet of each record, where a source asks for it.
+SHEET = "#sheet"
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,14 @@ class Piece:
     Attributes:
         table: the columns read, strings (plain or dictionary), never null. One row per record.
         source_row: int32, each record's row as a spreadsheet shows the file; the header is row 1.
-            Not sorted across pieces, and repeated where one record makes several rows (OneRoster).
+            Not sorted across pieces, and repeated where one row of the file makes several records.
         faults: records that are not in `table`, since their number of fields is wrong (ROW_WIDTH).
         set_aside: records that are not in `table` and are no fault either.
         wrong_width: the text of the ROW_WIDTH records by row number.
         blank_rows: rows without a single value; they count as no records at all.
-        rows_made: rows of `table` beyond the first of the same record.
+        rows_made: rows of `table` beyond the first of the same row of the file.
+        source_record: int16, which record of its row of the file this is, from 0; without it every
+            row makes one.
     """
 
     table: pa.Table
@@ -36,6 +40,14 @@ class Piece:
     wrong_width: dict[int, str] = field(default_factory=dict)
     blank_rows: int = 0
     rows_made: int = 0
+    source_record: pa.Array | None = None
+
+    @property
+    def record_numbers(self) -> pa.Array:
+        """Return `source_record`, 0 throughout where every row makes one record."""
+        if self.source_record is not None:
+            return self.source_record
+        return pa.repeat(pa.scalar(0, pa.int16()), self.table.num_rows)
 
     @property
     def rows_in(self) -> int:
@@ -76,6 +88,23 @@ def raw_of_piece(piece: Piece, source_rows: Sequence[int] | np.ndarray) -> pa.Ta
     parsed = parsed.add_column(0, "source_row", piece.source_row.take(pa.array(keep)))
     broken = {row: text for row, text in piece.wrong_width.items() if row in set(wanted.tolist())}
     return with_unparsed(parsed, broken)
+
+
+def raw_of_pieces(
+    pieces: Iterable[Piece], names: Sequence[str], source_rows: Collection[int]
+) -> pa.Table:
+    """Return the original values of some rows, as `raw_of_piece`, from pieces of all columns."""
+    sought = np.array(sorted(source_rows), dtype=np.int32)
+    fields = [("source_row", pa.int32()), *((name, pa.string()) for name in names)]
+    parts = [pa.schema(fields).empty_table()]
+    broken: dict[int, str] = {}
+    for piece in pieces:
+        keep = pa.array(np.flatnonzero(np.isin(piece.source_row.to_numpy(), sought)))
+        if len(keep):
+            part = plain_strings(piece.table.select(list(names)).take(keep))
+            parts.append(part.add_column(0, "source_row", piece.source_row.take(keep)))
+        broken |= {row: text for row, text in piece.wrong_width.items() if row in sought}
+    return with_unparsed(pa.concat_tables(parts), broken)
 
 
 def plain_strings(table: pa.Table) -> pa.Table:

@@ -1,31 +1,40 @@
-"""Finds out how a delimited file is written: compression, encoding, delimiter, quotes, header."""
+"""What is found out of how a file is written, and how delimited text is looked at."""
 
 from __future__ import annotations
 
-import codecs
-import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal, cast
 
-from configs.errors import FileRefused
-from configs.source_models import FileFormat
+from configs.source_models import FileFormat, Layout, Position, Source
+from transforms.encodings import UTF8_BOM, Scan, candidates, encoding_of_head, is_marked
+from transforms.headers import parted, records
+from transforms.refusals import empty, truncated, unreadable, unreadable_bytes
+
+__all__ = ["Expected", "Probe", "examine_delimited", "probe", "truncated", "unreadable"]
 
 HEAD_BYTES = 1 << 20
 SCAN_BYTES = 4 << 20
-TAIL_BYTES = 64
+UNPACKED_AT_MOST = 2 << 30
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
-UTF8_BOM = codecs.BOM_UTF8
 OLD_END_OF_FILE = "\x1a"
-# Files parted by a caret are so because their publisher does not quote: a quotation mark in them
-# is a character of a name, unless the header itself is quoted.
-UNQUOTED_DELIMITERS = "^"
 
 Compression = Literal["", "gzip", "zip"]
+Kind = Literal["delimited", "fixed", "workbook", "parquet", "json_lines", "oneroster"]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet that is read: its place in the workbook from 0, its name, its header."""
+
+    position: int
+    name: str
+    header_row: int
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -33,163 +42,221 @@ class Probe:
     """How a file is written.
 
     Attributes:
-        encoding: the first of the format's encodings in which every byte can be read.
+        encoding: of text: UTF-16, or the first of the format's in which every byte can be read.
         bom: it starts with a byte order mark.
         delimiter: the character between fields.
         quoted: quotation marks part of the CSV syntax occur, so a field may hold a line end.
         newline: the line end after the header, for the record only: all three kinds are read.
-        columns: the header, stripped.
-        header_row: the row of the header, 1 unless blank rows stand above it.
+        columns: the names of the columns, stripped.
+        header_row: the row of the header; 0 where the file has none, so that its first record is
+            row 1.
         compression: "gzip" if the stream is compressed, "zip" for OneRoster.
         quote: quotation marks are syntax; where False they are characters like any other.
         ends_whole: the last line has a line end.
-        kind: "delimited" or "oneroster".
+        kind: the form that the bytes have.
+        layout: the layout that the records themselves show, where no header names the columns.
+        positions: where the columns stand in records of fixed width.
+        record_length: the characters of a record of fixed width.
+        trimmed: the blanks at the end of the records were left out.
+        sheets: the sheets of a workbook that are read.
+        sheet_named: the pieces of a workbook name their sheet, in column `#sheet`.
     """
 
     encoding: str
-    bom: bool
-    delimiter: str
-    quoted: bool
-    newline: str
-    columns: tuple[str, ...]
+    bom: bool = False
+    delimiter: str = ""
+    quoted: bool = False
+    newline: str = ""
+    columns: tuple[str, ...] = ()
     header_row: int = 1
     compression: Compression = ""
     quote: bool = True
     ends_whole: bool = True
-    kind: Literal["delimited", "oneroster"] = "delimited"
+    kind: Kind = "delimited"
+    layout: str | None = None
+    positions: tuple[Position, ...] = ()
+    record_length: int = 0
+    trimmed: bool = False
+    sheets: tuple[Sheet, ...] = ()
+    sheet_named: bool = False
 
 
-def probe(head: bytes, file_format: FileFormat) -> Probe:
-    """Return what the first bytes of a file say of it; `examine` then reads the rest.
+@dataclass(frozen=True)
+class Expected:
+    """What a source says of its files before one is seen.
+
+    Attributes:
+        format: the delimiters, encodings and sheets that it allows.
+        known: the columns that its layouts know.
+        layouts: its layouts, in order.
+        sheet_named: a field is filled from the name of the sheet.
+    """
+
+    format: FileFormat
+    known: frozenset[str] = frozenset()
+    layouts: tuple[Layout, ...] = ()
+    sheet_named: bool = False
+
+    @classmethod
+    def of(cls, source: Source) -> Expected:
+        """Return what a source expects."""
+        return cls(
+            format=source.format,
+            known=frozenset(name for layout in source.layouts for name in layout.columns),
+            layouts=tuple(source.layouts),
+            sheet_named=any(spec.derive == "sheet_name" for spec in source.fields.values()),
+        )
+
+
+@dataclass(frozen=True)
+class TextHead:
+    """The first characters of a text; `cut` where more follow."""
+
+    text: str
+    encoding: str
+    bom: bool
+    compression: Compression
+    cut: bool
+
+    @property
+    def probe(self) -> Probe:
+        """Return what is known of the file before its form is."""
+        return Probe(
+            encoding=self.encoding,
+            bom=self.bom,
+            newline=_newline(self.text),
+            compression=self.compression,
+        )
+
+
+def text_head(head: bytes, encodings: Sequence[str]) -> TextHead:
+    """Return the first bytes of a file, compressed or not, as text.
+
+    Raises:
+        FileRefused: EMPTY_FILE where there are none, UNREADABLE_FILE where it is no text.
+    """
+    compression: Compression = "gzip" if head.startswith(GZIP_MAGIC) else ""
+    plain = unzipped_head(head) if compression else head
+    if not plain.strip(b" \t\r\n\x00\x1a" + UTF8_BOM):
+        raise empty("no header and no record")
+    if plain.startswith(ZIP_MAGIC):
+        raise unreadable_bytes("a zip archive that is no workbook", "text, a workbook or Parquet")
+    encoding = encoding_of_head(plain, encodings)
+    text = plain.decode(encoding, errors="replace").removeprefix("\ufeff")
+    return TextHead(text, encoding, is_marked(plain), compression, len(plain) >= HEAD_BYTES)
+
+
+def probe(head: bytes, file_format: FileFormat, known: Collection[str] = ()) -> Probe:
+    """Return what the first bytes of delimited text say of it.
 
     Args:
         head: the first bytes, compressed or not, enough to hold the header.
         file_format: the delimiters and encodings that the source allows.
+        known: the columns by which the header is told from rows above it.
 
     Raises:
         FileRefused: EMPTY_FILE without a header, UNREADABLE_FILE where it is no text.
     """
-    compression: Compression = "gzip" if head.startswith(GZIP_MAGIC) else ""
-    plain = _unzipped_head(head) if compression else head
-    _refuse_what_is_no_text(plain)
-    encoding = _encoding_of_head(plain, file_format.encodings)
-    text = plain.decode(encoding, errors="replace").removeprefix("\ufeff")
-    header_row, columns, delimiter, quote = _header(text, file_format.delimiters)
-    return Probe(
-        encoding=encoding,
-        bom=plain.startswith((UTF8_BOM, *_UTF16_BOMS)),
-        delimiter=delimiter,
-        quoted=quote and '"' in text,
-        newline=_newline(text),
-        columns=columns,
-        header_row=header_row,
-        compression=compression,
-        quote=quote,
+    return delimited_probe(text_head(head, file_format.encodings), file_format.delimiters, known)
+
+
+def delimited_probe(head: TextHead, delimiters: Sequence[str], known: Collection[str]) -> Probe:
+    """Return what the head of delimited text with a header says of it."""
+    found = parted(head.text, delimiters, known)
+    return replace(
+        head.probe,
+        delimiter=found.delimiter,
+        quoted=found.quote and '"' in head.text,
+        columns=found.header.columns,
+        header_row=found.header.row,
+        quote=found.quote,
     )
 
 
-def examine_delimited(stream: BinaryIO, file_format: FileFormat) -> Probe:
-    """Return what the whole of a file says of it, after one quick reading of all its bytes.
+def examine_delimited(
+    stream: BinaryIO, file_format: FileFormat, known: Collection[str] = ()
+) -> Probe:
+    """Return what the whole of a delimited file says of it, as `examine_text` does.
 
-    The encoding is certain then: UTF-8 if every byte is, else the format's next one.
+    Raises:
+        FileRefused: as `examine_text`.
+    """
+    return examine_text(
+        stream,
+        file_format.encodings,
+        lambda head: delimited_probe(head, file_format.delimiters, known),
+    )
+
+
+def examine_text(
+    stream: BinaryIO, encodings: Sequence[str], look: Callable[[TextHead], Probe]
+) -> Probe:
+    """Return what the whole of a text says of it, after one quick reading of all its bytes.
+
+    The encoding is certain then: UTF-8 if every byte is, else the format's next one. `look` tells
+    the rest by the head.
 
     Raises:
         FileRefused: EMPTY_FILE without a record, UNREADABLE_FILE where bytes are in none of the
             encodings, TRUNCATED_FILE where the compressed stream breaks off or zeros end it.
     """
-    stream.seek(0)
-    found = probe(stream.read(HEAD_BYTES), file_format)
-    scan = _Scan(_candidates(found, file_format.encodings))
-    for chunk in _chunks(plain_stream(stream, found)):
+    head = text_head(_head(stream), encodings)
+    scan = Scan(candidates(head.encoding, head.bom, encodings))
+    for chunk in _chunks(plain_stream(stream, head.compression)):
         scan.take(chunk)
     scan.finish()
+    if scan.encodings[0] != head.encoding:
+        # The head was read by a guess that the rest of the file has proved wrong.
+        head = text_head(_head(stream), scan.encodings[:1])
+    found = look(head)
+    whole = replace(found, quoted=found.quote and scan.has_quotes, ends_whole=scan.ends_whole)
+    if whole.kind == "delimited":
+        _refuse_without_records(head, whole)
     stream.seek(0)
-    whole = replace(
-        found,
-        encoding=scan.encodings[0],
-        quoted=found.quote and scan.has_quotes,
-        ends_whole=scan.tail.endswith((b"\n", b"\r")),
-    )
-    if whole.encoding != found.encoding:
-        # The header was read by a guess that the rest of the file has proved wrong.
-        guess = FileFormat(delimiters=[whole.delimiter], encodings=[whole.encoding])
-        columns = probe(_plain_head(stream, whole), guess).columns
-        whole = replace(whole, columns=columns)
-    _refuse_without_records(stream, whole)
     return whole
 
 
-def plain_stream(stream: BinaryIO, found: Probe) -> BinaryIO:
+def plain_stream(stream: BinaryIO, compression: Compression) -> BinaryIO:
     """Return the stream from its start, without its compression."""
     stream.seek(0)
-    if found.compression != "gzip":
+    if compression != "gzip":
         return stream
     return cast(BinaryIO, gzip.GzipFile(fileobj=stream, mode="rb"))
 
 
-_UTF16_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+def unpacked_stream(stream: BinaryIO, compression: Compression) -> BinaryIO:
+    """Return a stream that can be read from any place at once: gzip is unpacked into memory.
+
+    Raises:
+        FileRefused: UNREADABLE_FILE where it is more than 2 GB, TRUNCATED_FILE.
+    """
+    plain = plain_stream(stream, compression)
+    if compression != "gzip":
+        return plain
+    whole = io.BytesIO()
+    for chunk in _chunks(plain):
+        whole.write(chunk)
+        if whole.tell() > UNPACKED_AT_MOST:
+            raise unreadable_bytes("gzip that unpacks to more than 2 GB", "less")
+    whole.seek(0)
+    return whole
 
 
-def _unzipped_head(head: bytes) -> bytes:
+def unzipped_head(head: bytes) -> bytes:
+    """Return the first bytes of a gzip file, unpacked.
+
+    Raises:
+        FileRefused: UNREADABLE_FILE.
+    """
     try:
         return zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
     except zlib.error as error:
-        raise _unreadable(f"gzip that does not unpack ({error})", "a whole gzip file") from None
+        raise _bad_gzip(error) from None
 
 
-def _refuse_what_is_no_text(head: bytes) -> None:
-    if not head.strip(b" \t\r\n\x00\x1a" + UTF8_BOM):
-        raise _empty("no header and no record")
-    if head.startswith(ZIP_MAGIC):
-        raise _unreadable("a zip archive or an Excel workbook", "a text file, or text in gzip")
-    start = head[:4096].rstrip(b"\x00")
-    if not head.startswith(_UTF16_BOMS) and start.count(0) > len(start) // 4:
-        raise _unreadable("binary content, or UTF-16 without its mark", "a text file")
-
-
-def _encoding_of_head(head: bytes, encodings: Sequence[str]) -> str:
-    if head.startswith(_UTF16_BOMS):
-        if "utf-16" in encodings:
-            return "utf-16"
-        raise _unreadable("UTF-16 text (Excel's Unicode Text)", " or ".join(encodings))
-    for encoding in ["utf-8"] if head.startswith(UTF8_BOM) else encodings:
-        if _decodes(head, encoding):
-            return encoding
-    raise _unreadable("bytes that are in none of the encodings allowed", " or ".join(encodings))
-
-
-def _decodes(head: bytes, encoding: str) -> bool:
-    try:
-        codecs.getincrementaldecoder(encoding)().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _header(text: str, delimiters: Sequence[str]) -> tuple[int, tuple[str, ...], str, bool]:
-    """Return row number, columns, delimiter and whether quotation marks are syntax."""
-    found = [_first_record(text, delimiter) for delimiter in delimiters]
-    row, columns, delimiter, quote = max(found, key=lambda record: len(record[1]))
-    if not any(columns):
-        raise _empty("no header and no record")
-    return row, columns, delimiter, quote
-
-
-def _first_record(text: str, delimiter: str) -> tuple[int, tuple[str, ...], str, bool]:
-    first_line = text.lstrip("\r\n \t" + delimiter).splitlines()[:1]
-    quote = delimiter not in UNQUOTED_DELIMITERS or '"' in "".join(first_line)
-    for row, cells in enumerate(_records(text, delimiter, quote), start=1):
-        columns = tuple(cell.strip() for cell in cells)
-        if any(columns):
-            return row, columns, delimiter, quote
-    return 1, (), delimiter, quote
-
-
-def _records(text: str, delimiter: str, quote: bool) -> Iterator[list[str]]:
-    lines = io.StringIO(text, newline="")
-    if quote:
-        return csv.reader(lines, delimiter=delimiter)
-    return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+def _head(stream: BinaryIO) -> bytes:
+    stream.seek(0)
+    return stream.read(HEAD_BYTES)
 
 
 def _newline(text: str) -> str:
@@ -199,53 +266,6 @@ def _newline(text: str) -> str:
     return "\r\n" if text[at : at + 2] == "\r\n" else text[at]
 
 
-class _Scan:
-    """Reads bytes once; narrows the encodings that fit; keeps the end."""
-
-    def __init__(self, encodings: Sequence[str]) -> None:
-        self.encodings = list(encodings)
-        self.tried = list(encodings)
-        self.decoders = {name: codecs.getincrementaldecoder(name)() for name in encodings}
-        self.has_quotes = False
-        self.tail = b""
-
-    def take(self, chunk: bytes) -> None:
-        self.has_quotes = self.has_quotes or b'"' in chunk
-        self.tail = (self.tail + chunk)[-TAIL_BYTES:]
-        ascii_only = chunk.isascii()
-        for name in list(self.encodings):
-            decoder = self.decoders[name]
-            if not (ascii_only and _ascii_compatible(name) and decoder.getstate()[0] == b""):
-                self._try(name, chunk, final=False)
-
-    def finish(self) -> None:
-        for name in list(self.encodings):
-            self._try(name, b"", final=True)
-        if self.tail.endswith(b"\x00" * 16):
-            raise truncated("the last bytes are all zero: the file was not written to its end")
-
-    def _try(self, name: str, chunk: bytes, final: bool) -> None:
-        try:
-            self.decoders[name].decode(chunk, final)
-        except UnicodeDecodeError:
-            self.encodings.remove(name)
-            if not self.encodings:
-                raise _unreadable(
-                    "bytes that are in none of the encodings allowed", " or ".join(self.tried)
-                ) from None
-
-
-def _ascii_compatible(encoding: str) -> bool:
-    return not encoding.startswith(("utf-16", "utf-32"))
-
-
-def _candidates(found: Probe, encodings: Sequence[str]) -> list[str]:
-    if found.bom:
-        return [found.encoding]
-    start = list(encodings).index(found.encoding)
-    return [name for name in encodings[start:] if _ascii_compatible(name)]
-
-
 def _chunks(plain: BinaryIO) -> Iterator[bytes]:
     try:
         while chunk := plain.read(SCAN_BYTES):
@@ -253,55 +273,16 @@ def _chunks(plain: BinaryIO) -> Iterator[bytes]:
     except EOFError:
         raise truncated("the compressed stream ends early") from None
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise _unreadable(f"gzip that does not unpack ({error})", "a whole gzip file") from None
+        raise _bad_gzip(error) from None
 
 
-def _plain_head(stream: BinaryIO, found: Probe) -> bytes:
-    head = plain_stream(stream, found).read(HEAD_BYTES)
-    stream.seek(0)
-    return head
+def _bad_gzip(error: Exception) -> Exception:
+    return unreadable_bytes(f"gzip that does not unpack ({error})", "a whole gzip file")
 
 
-def _refuse_without_records(stream: BinaryIO, found: Probe) -> None:
-    head = _plain_head(stream, found).decode(found.encoding, errors="replace")
-    records = _records(head.removeprefix("\ufeff"), found.delimiter, found.quote)
-    filled = (cells for cells in records if any(c.strip(" \t" + OLD_END_OF_FILE) for c in cells))
-    next(filled, None)
-    if next(filled, None) is None and len(head) < HEAD_BYTES:
-        raise _empty("a header and no record")
-
-
-def truncated(found: str) -> FileRefused:
-    """Return the refusal of a file that breaks off."""
-    return FileRefused(
-        "TRUNCATED_FILE",
-        where="the end of the file",
-        found=found,
-        expected="a file that was copied to its end",
-        remedy="fetch the file again and compare its size with the sender's",
-    )
-
-
-def unreadable(where: str, found: str, expected: str) -> FileRefused:
-    """Return the refusal of a file whose bytes are not what a source allows."""
-    return FileRefused(
-        "UNREADABLE_FILE",
-        where=where,
-        found=found,
-        expected=expected,
-        remedy="export it again as CSV text in UTF-8, or ask the sender for the original",
-    )
-
-
-def _unreadable(found: str, expected: str) -> FileRefused:
-    return unreadable("the file's bytes", found, expected)
-
-
-def _empty(found: str) -> FileRefused:
-    return FileRefused(
-        "EMPTY_FILE",
-        where="the file",
-        found=found,
-        expected="a header and at least one record",
-        remedy="fetch the file again; an extract without records is not loaded",
-    )
+def _refuse_without_records(head: TextHead, found: Probe) -> None:
+    rows = enumerate(records(head.text, found.delimiter, found.quote), start=1)
+    below = (cells for row, cells in rows if row > found.header_row)
+    filled = any(c.strip(" \t" + OLD_END_OF_FILE) for cells in below for c in cells)
+    if not filled and not head.cut:
+        raise empty("a header and no record")

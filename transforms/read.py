@@ -2,40 +2,79 @@
 
 from __future__ import annotations
 
-import gzip
-from collections.abc import Collection, Iterator, Sequence
-from typing import BinaryIO, cast
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
-from configs.source_models import FileFormat
-from transforms.delimited import BLOCK_BYTES, Wanted, raw_delimited, read_delimited
-from transforms.oneroster import oneroster_columns, read_oneroster
-from transforms.pieces import Piece, raw_of_piece
-from transforms.probe import GZIP_MAGIC, Probe, examine_delimited
+from configs.source_models import Source
+from transforms.columnar import read_parquet
+from transforms.delimited import BLOCK_BYTES, Wanted, read_delimited
+from transforms.fixed_width import read_fixed
+from transforms.form import probe_of_any, probe_of_head, probe_of_whole
+from transforms.json_lines import read_json_lines
+from transforms.oneroster import is_oneroster, oneroster_columns, read_oneroster
+from transforms.pieces import Piece, distinct_names, raw_of_piece, raw_of_pieces
+from transforms.probe import Expected, Kind, Probe
+from transforms.workbook import read_workbook
 
-__all__ = ["decompressed", "examine", "raw_rows", "read_pieces"]
+__all__ = ["examine", "examine_any", "examine_head", "header_columns", "raw_rows", "read_pieces"]
 
 
-def examine(stream: BinaryIO, file_format: FileFormat) -> Probe:
-    """Return how a file is written, after one quick reading of all its bytes.
+class Reader(Protocol):
+    """Yields the records of a file of one form in bounded pieces."""
+
+    def __call__(self, stream: BinaryIO, found: Probe, wanted: Wanted, /) -> Iterator[Piece]: ...
+
+
+READERS: Mapping[Kind, Reader] = {
+    "delimited": read_delimited,
+    "fixed": read_fixed,
+    "workbook": read_workbook,
+    "parquet": read_parquet,
+    "json_lines": read_json_lines,
+}
+
+
+def examine(stream: BinaryIO, source: Source) -> Probe:
+    """Return how a source's file is written, after one quick reading of all its bytes.
 
     Raises:
         FileRefused: EMPTY_FILE, UNREADABLE_FILE, TRUNCATED_FILE.
     """
-    if file_format.kind == "table":
-        return examine_delimited(stream, file_format)
-    columns = oneroster_columns(stream)
-    return Probe(
-        encoding="utf-8",
-        bom=False,
-        delimiter=",",
-        quoted=True,
-        newline="",
-        columns=columns,
-        compression="zip",
-        kind="oneroster",
-    )
+    if source.format.kind == "oneroster":
+        return _oneroster_probe(oneroster_columns(stream))
+    return probe_of_whole(stream, Expected.of(source))
+
+
+def examine_head(stream: BinaryIO, source: Source) -> Probe:
+    """Return what the start of a file says of how it is written, if it is of the source.
+
+    Raises:
+        FileRefused: EMPTY_FILE, UNREADABLE_FILE.
+    """
+    if source.format.kind == "oneroster":
+        return _oneroster_probe(oneroster_columns(stream) if is_oneroster(stream) else ())
+    return probe_of_head(stream, Expected.of(source))
+
+
+def examine_any(stream: BinaryIO) -> Probe:
+    """Return how a file is written of which no source is known: any form that names its columns.
+
+    Raises:
+        FileRefused: EMPTY_FILE, UNREADABLE_FILE, TRUNCATED_FILE.
+    """
+    return probe_of_any(stream)
+
+
+def header_columns(stream: BinaryIO, source: Source) -> tuple[str, ...]:
+    """Return the column names that the stream has when read as the source's format.
+
+    Raises:
+        FileRefused: EMPTY_FILE, UNREADABLE_FILE.
+    """
+    return examine_head(stream, source).columns
 
 
 def read_pieces(
@@ -60,7 +99,7 @@ def read_pieces(
     if found.kind == "oneroster":
         yield _only(read_oneroster(stream), columns)
     else:
-        yield from read_delimited(stream, found, Wanted(columns, plain, block_bytes))
+        yield from READERS[found.kind](stream, found, Wanted(columns, plain, block_bytes))
 
 
 def raw_rows(stream: BinaryIO, found: Probe, source_rows: Collection[int]) -> pa.Table:
@@ -71,26 +110,22 @@ def raw_rows(stream: BinaryIO, found: Probe, source_rows: Collection[int]) -> pa
     """
     if found.kind == "oneroster":
         return raw_of_piece(read_oneroster(stream), sorted(source_rows))
-    return raw_delimited(stream, found, source_rows)
+    names = distinct_names(found.columns)
+    return raw_of_pieces(read_pieces(stream, found, plain=names), names, source_rows)
 
 
-def decompressed(stream: BinaryIO) -> BinaryIO:
-    """Return the stream from its start, unpacked if it is gzip."""
-    stream.seek(0)
-    magic = stream.read(len(GZIP_MAGIC))
-    stream.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if magic == GZIP_MAGIC else stream
+def _oneroster_probe(columns: tuple[str, ...]) -> Probe:
+    return Probe(
+        encoding="utf-8",
+        delimiter=",",
+        quoted=True,
+        columns=columns,
+        compression="zip",
+        kind="oneroster",
+    )
 
 
 def _only(piece: Piece, columns: Sequence[str] | None) -> Piece:
     if columns is None:
         return piece
-    return Piece(
-        piece.table.select(list(columns)),
-        piece.source_row,
-        piece.faults,
-        piece.set_aside,
-        piece.wrong_width,
-        piece.blank_rows,
-        piece.rows_made,
-    )
+    return replace(piece, table=piece.table.select(list(columns)))

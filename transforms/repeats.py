@@ -7,24 +7,28 @@ import pyarrow as pa
 
 from configs.source_models import Source
 
-_NO_CONTENT = {"source_row", "is_scored"}
-RESOLVED = pa.schema([("source_row", pa.int32()), ("code", pa.string())])
+_NO_CONTENT = {"source_row", "source_record", "is_scored"}
+RESOLVED = pa.schema(
+    [("source_row", pa.int32()), ("source_record", pa.int16()), ("code", pa.string())]
+)
 
 
 def resolve(con: duckdb.DuckDBPyConnection, relation: str, source: Source) -> pa.Table:
-    """Return the rows that leave a load because another row has the same grain.
+    """Return the records that leave a load because another record has the same grain.
 
-    Of rows alike in all fields all but the first are DUPLICATE_EXACT. Of what is left of a grain
-    all rows but the one that the source's rule keeps have the rule's code (REPEATED_TEST); without
-    a rule none can be preferred and all are DUPLICATE_CONFLICT. Nulls in a grain are equal.
+    Of records alike in all fields all but the first are DUPLICATE_EXACT. Of what is left of a grain
+    all but the one that the source's rule keeps have the rule's code (REPEATED_TEST); without a
+    rule none can be preferred and all are DUPLICATE_CONFLICT, with every other record of their
+    rows: a row of the file is rejected whole. Nulls in a grain are equal.
 
     Args:
         con: a connection that knows the relation.
-        relation: name of a table or view with the fields of the source's table and source_row.
+        relation: name of a table or view with the fields of the source's table, source_row and
+            source_record.
         source: whose grain and rule for repeats hold.
 
     Returns:
-        source_row, code; one row per row that leaves, in order.
+        source_row, source_record, code; one row per record that leaves, in order.
     """
     if not _repeats(con, relation, source.grain):
         return RESOLVED.empty_table()
@@ -53,28 +57,32 @@ def _resolve_sql(relation: str, source: Source, content: list[str]) -> str:
     grain, everything = _listed(source.grain), _listed(content)
     rule = source.repeat
     order = [*(f'"{name}" DESC NULLS LAST' for name in rule.order)] if rule else []
-    left = (
-        f"CASE WHEN place > 1 THEN '{rule.code}' END"
-        if rule
-        else "CASE WHEN alike > 1 THEN 'DUPLICATE_CONFLICT' END"
-    )
-    # A record may make several rows (OneRoster), so rows are told apart by place, not source_row.
+    preferred = ", ".join([*order, '"source_row" DESC', '"source_record" DESC'])
+    again = f"row_number() OVER (PARTITION BY {everything} ORDER BY source_row, source_record)"
+    several = f"count(*) FILTER (WHERE copy = 1) OVER (PARTITION BY {grain}) > 1"
+    # A copy of a record whose row is rejected stays in its place, unless its grain is in conflict.
     return f"""
-        WITH rows AS (
-          SELECT *, row_number() OVER (PARTITION BY {everything} ORDER BY source_row) AS copy
+        WITH records AS (
+          SELECT *, {again} AS copy
           FROM "{relation}" WHERE {_hash(source.grain)} IN (SELECT grain_hash FROM repeated_grain)
+        ), judged AS (
+          SELECT *, {"false" if rule else several} AS in_conflict FROM records
+        ), rejected AS (
+          SELECT DISTINCT source_row FROM judged WHERE in_conflict AND copy = 1
+        ), staying AS (
+          SELECT * REPLACE ({again} AS copy) FROM judged ANTI JOIN rejected USING (source_row)
         ), singles AS (
-          SELECT source_row,
-            count(*) OVER (PARTITION BY {grain}) AS alike,
-            row_number() OVER (PARTITION BY {grain}
-              ORDER BY {", ".join([*order, '"source_row" DESC'])}) AS place
-          FROM rows WHERE copy = 1
-        ), leaving AS (
-          SELECT source_row, 'DUPLICATE_EXACT' AS code FROM rows WHERE copy > 1
-          UNION ALL SELECT source_row, {left} FROM singles
+          SELECT source_row, source_record,
+            row_number() OVER (PARTITION BY {grain} ORDER BY {preferred}) AS place
+          FROM staying WHERE copy = 1 AND NOT in_conflict
         )
-        SELECT source_row, min(code) AS code FROM leaving WHERE code IS NOT NULL
-        GROUP BY source_row ORDER BY source_row"""
+        SELECT source_row, source_record, 'DUPLICATE_CONFLICT' AS code
+          FROM "{relation}" SEMI JOIN rejected USING (source_row)
+        UNION ALL SELECT source_row, source_record, 'DUPLICATE_EXACT'
+          FROM staying WHERE copy > 1 OR in_conflict
+        UNION ALL SELECT source_row, source_record, '{rule.code if rule else ""}'
+          FROM singles WHERE place > 1
+        ORDER BY source_row, source_record"""
 
 
 def _hash(names: list[str]) -> str:

@@ -8,12 +8,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from transforms.identity import RATES, match_students, meant_sql, used_id
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 FILLED = "results_filled"
-ID_COLUMNS = ("student_id", "sourced_id")
-_TEST = ("assessment", "school_year", "district_id", "school_id", "student_id", "test_date")
+# What a student is on a day: a status that begins after the test says nothing of the test.
+STATES_OF_A_DAY = ("el_status", "disability_status")
+# What a row of an earlier year says that still holds: only of record_kind EL_STATUS are there any.
+HOLDS_OVER_YEARS = "el_status"
+_TEST = (
+    "assessment",
+    "school_year",
+    "district_id",
+    "school_id",
+    "student_id",
+    "local_student_id",
+    "test_date",
+)
 
 
 def fill_from_roster(
@@ -25,12 +38,20 @@ def fill_from_roster(
     roster knows it, else stays null (unknown: `build_cells` counts it as UNKNOWN). For each
     dimension a column `<dimension>_origin` is added: 'extract', 'roster' or 'unknown'.
 
-    The roster row of a result: the same student, school year and district (another district's ids
-    could meet by chance); of several, an enrolment that contains the test date before others, the
-    latest begun, the result's school. Some districts' extracts carry the id that the roster calls
-    `student_id`, some the student system's own: for each assessment, school year and district the
-    column counts that finds more of its students in the roster, `student_id` where both find as
-    many. So a slice is filled alike whatever other slices are in `results`.
+    A result's roster rows are those of the same student (by the pair of ids that counts, see
+    `match_students`, which is called here), school year and district: another district's ids could
+    meet by chance. Statuses of English learners of earlier years are among them.
+
+    Each group comes from the rows that state it, for one row rarely states all (enrolment,
+    demographics and English-learner status are sent apart); UNKNOWN states nothing. Of several: a
+    row whose days contain the test date before others, the latest begun, the result's school. So a
+    student who left before the test keeps what was last said.
+
+    A row that begins after the test date is no source of what the student was at the test:
+    `el_status` and `disability_status` change from day to day and the change is what is studied, so
+    they stay unknown rather than be guessed from the future. It is one for `ethnicity` and
+    `gender`, which belong to the person, and for `econ_status`, which is decided for the whole
+    school year. Without a test date every row may speak and the latest begun does.
 
     Args:
         con: an in-memory connection; temporary tables are made in it.
@@ -39,13 +60,12 @@ def fill_from_roster(
         roster: a relation with the columns of table `student_roster`, perhaps without rows.
         dimensions: the groups to fill.
     """
-    if _is_empty(con, roster):
+    match_students(con, results, roster)
+    if _is_empty(con, RATES):
         con.execute(_view(f"SELECT *, {_origins(dimensions)} FROM {results}"))
         return FILLED
     con.execute(f"CREATE OR REPLACE TEMP TABLE roster_asked AS {asked_sql(results, dimensions)}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE roster_id_column AS {id_column_sql(roster)}")
-    found = found_sql(roster, dimensions)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE roster_found AS {found}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE roster_found AS {found_sql(dimensions)}")
     con.execute(_view(filled_sql(results, dimensions)))
     return FILLED
 
@@ -56,50 +76,44 @@ def asked_sql(results: str, dimensions: Sequence[str]) -> str:
     return f"SELECT DISTINCT {', '.join(_TEST)} FROM {results} WHERE {unstated}"
 
 
-def id_column_sql(roster: str) -> str:
-    """Return SQL of `assessment`, `school_year`, `district_id`, `id_column`: which id is meant."""
-    matches = " UNION ALL ".join(
-        f"""
-        SELECT assessment, school_year, district_id, '{column}' AS id_column, {rank} AS rank,
-            count(*) AS students
-        FROM (SELECT DISTINCT assessment, district_id, school_year, student_id FROM roster_asked)
-        SEMI JOIN (SELECT {column} AS student_id, school_year, district_id FROM {roster})
-            USING (student_id, school_year, district_id)
-        GROUP BY ALL
-        """
-        for rank, column in enumerate(ID_COLUMNS)
-    )
-    return f"""
-        SELECT assessment, school_year, district_id,
-            first(id_column ORDER BY students DESC, rank) AS id_column
-        FROM ({matches}) GROUP BY ALL
-    """
-
-
-def found_sql(roster: str, dimensions: Sequence[str]) -> str:
-    """Return SQL of the one roster row of each test that has any: the test and its groups."""
+def found_sql(dimensions: Sequence[str]) -> str:
+    """Return SQL of the groups that the roster states, a row for each test that it knows."""
+    test = ", ".join(f"t.{c}" for c in _TEST)
     groups = ", ".join(f"r.{d}" for d in dimensions)
-    contains = (
-        "coalesce(t.test_date >= coalesce(r.begin_date, DATE '0001-01-01') "
-        "AND t.test_date < coalesce(r.end_date, DATE '9999-12-31'), false)"
-    )
-    either = " UNION ALL ".join(
-        f"SELECT * EXCLUDE ({', '.join(ID_COLUMNS)}), {column} AS student_id, "
-        f"'{column}' AS id_column FROM {roster} WHERE {column} IS NOT NULL"
-        for column in ID_COLUMNS
+    begins, ends = (
+        "coalesce(r.begin_date, DATE '0001-01-01')",
+        "coalesce(r.end_date, DATE '9999-12-31')",
     )
     return f"""
-        SELECT {", ".join(f"t.{c}" for c in _TEST)}, {groups}
-        FROM roster_asked AS t
-        JOIN roster_id_column AS used USING (assessment, school_year, district_id)
-        JOIN ({either}) AS r ON r.student_id = t.student_id AND r.school_year = t.school_year
-            AND r.district_id = t.district_id AND r.id_column = used.id_column
-        QUALIFY row_number() OVER (
-            PARTITION BY {", ".join(f"t.{c}" for c in _TEST)}
-            ORDER BY {contains} DESC, r.begin_date DESC NULLS LAST,
-                r.school_id = t.school_id DESC, r.school_id, {groups}
-        ) = 1
+        WITH rows_of_test AS (
+            SELECT {test}, {groups}, r.school_year = r.result_year AS is_of_year,
+                coalesce({begins} > t.test_date, false) AS is_later,
+                row(
+                    coalesce(t.test_date >= {begins} AND t.test_date < {ends}, false), {begins},
+                    r.school_id = t.school_id, r.school_id
+                ) AS rank
+            FROM roster_asked AS t
+            JOIN (FROM {RATES} WHERE is_used) AS used USING (assessment, school_year, district_id)
+            JOIN ({meant_sql()}) AS r ON r.id = {used_id("t", "used")}
+                AND r.roster_id = used.roster_id AND r.result_year = t.school_year
+                AND r.district_id = t.district_id
+        )
+        SELECT {", ".join(_TEST)}, {", ".join(map(_stated, dimensions))}
+        FROM rows_of_test GROUP BY {", ".join(_TEST)}
     """
+
+
+def _stated(dimension: str) -> str:
+    """Return SQL of what the best of a test's rows says of one group; null where none may."""
+    allowed = [f"{dimension} <> 'UNKNOWN'"]
+    if dimension != HOLDS_OVER_YEARS:
+        allowed.append("is_of_year")
+    if dimension in STATES_OF_A_DAY:
+        allowed.append("NOT is_later")
+    return (
+        f"max_by({dimension}, row(rank, {dimension})) FILTER ({' AND '.join(allowed)})"
+        f" AS {dimension}"
+    )
 
 
 def filled_sql(results: str, dimensions: Sequence[str]) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from configs.catalogue import Catalogue
 from configs.source_models import Source
@@ -35,7 +39,10 @@ def survey_schools(
         return Named()
     of_year = match.bindings.get(SCHOOL_YEAR, [])
     of_name = match.bindings.get(SCHOOL_NAME, [])
-    values = _distinct(stream, probe, [*of_year, *of_name])
+    without_id = _Missing(tuple(match.bindings.get(SCHOOL_ID, [])), source)
+    values = _distinct(
+        stream, probe, match, {**dict.fromkeys(of_year), **dict.fromkeys(of_name, without_id)}
+    )
     years = {
         year
         for column in of_year
@@ -52,11 +59,42 @@ def needs_school_names(source: Source, match: LayoutMatch) -> bool:
     return spec is not None and "school_by_name" in (spec.derive, spec.if_missing)
 
 
-def _distinct(stream: BinaryIO, probe: Probe, columns: list[str]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {column: set() for column in columns}
-    for piece in read_pieces(stream, probe, columns):
-        for column in columns:
-            found[column].update(piece.table[column].unique().to_pylist())
+@dataclass(frozen=True)
+class _Missing:
+    """The rows in which none of some columns says anything; all rows where there are no columns."""
+
+    columns: tuple[str, ...]
+    source: Source
+
+    def of(self, table: pa.Table) -> pa.Table:
+        """Return those rows of a table."""
+        for column in self.columns:
+            text = table[column].cast(pa.string())
+            text = pc.utf8_trim_whitespace(text) if self.source.format.strip else text
+            tokens = [*self.source.missing, *self.source.fields[SCHOOL_ID].missing]
+            table = table.filter(pc.is_in(text, value_set=pa.array(tokens, pa.string())))
+        return table
+
+
+def _distinct(
+    stream: BinaryIO,
+    probe: Probe,
+    match: LayoutMatch,
+    columns: Mapping[str, _Missing | None],
+) -> dict[str, set[str]]:
+    """Return the values of each column in the rows asked for, or in the records of these rows."""
+    found = {column: set(match.codes_of(column)) for column in columns}
+    behind = {column: match.behind(column) for column in columns}
+    asked = {name for one in columns.values() if one for name in one.columns}
+    physical = [name for names in behind.values() for name in names]
+    if not physical:
+        return found
+    for piece in read_pieces(stream, probe, list(dict.fromkeys([*physical, *sorted(asked)]))):
+        for column, names in behind.items():
+            rows = columns[column]
+            table = rows.of(piece.table) if rows else piece.table
+            for name in names:
+                found[column].update(table[name].unique().to_pylist())
     return found
 
 

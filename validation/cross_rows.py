@@ -1,4 +1,4 @@
-"""Flags that only several rows of one student can show. All SQL here names columns, never values.
+"""Flags that only several rows can show. All SQL here names columns, never values.
 
 Ids are compared by their 64-bit hash first: the few students that it points at are looked at again
 by the id itself.
@@ -10,20 +10,27 @@ import duckdb
 import pyarrow as pa
 
 from configs.source_models import Source
-from validation.el_history import impossible_pairs
+from validation.el_history import impossible_pairs, impossible_records_sql
 from validation.faults import FAULT_SCHEMA
+from validation.identity_rules import rules_of
 
-_TWO_SCHOOLS = """
+_RESULTS = "student_result"
+_ROSTERS = "student_roster"
+
+# Whoever is at two schools in one window is so in one year: both rules look at these rows alone.
+_LOOKED_AT = "two_schools_suspects"
+_SUSPECTS = """
 WITH suspect AS (
     SELECT hash(student_id) AS student FROM {relation}
     GROUP BY hash(student_id), school_year, assessment
     HAVING min(hash(district_id, school_id)) <> max(hash(district_id, school_id))
-),
-looked_at AS (
-    SELECT source_row, student_id, school_year, assessment, district_id, school_id
-    FROM {relation} WHERE hash(student_id) IN (SELECT student FROM suspect)
 )
-SELECT source_row FROM looked_at
+SELECT source_row, student_id, school_year, assessment, test_window, district_id, school_id
+FROM {relation} WHERE hash(student_id) IN (SELECT student FROM suspect)
+"""
+
+_TWO_SCHOOLS = """
+SELECT source_row FROM {relation}
 WINDOW student AS (PARTITION BY student_id, school_year, assessment)
 QUALIFY min((district_id, school_id)) OVER student <> max((district_id, school_id)) OVER student
 """
@@ -56,6 +63,9 @@ def check_cross_rows(
     TWO_SCHOOLS: the student has results at two schools in one school year and assessment; every
     row of that student and year is flagged. EL_HISTORY_IMPOSSIBLE: the status cannot follow the
     one that the student had at the end of the latest earlier year; the later row is flagged.
+    EL_RECORD_IMPOSSIBLE: of a roster's status records, one cannot follow the one before. Those
+    of `identity_rules`, of results and rosters: two students under one id, one student under two,
+    a student at two schools at the same time.
 
     Args:
         con: where `relation` and `earlier` are known.
@@ -68,19 +78,36 @@ def check_cross_rows(
     Returns:
         A fault table (source_row, code, field) in order of row and code.
     """
-    if source.table != "student_result":
+    queries = _result_queries(con, relation, earlier) if source.table == _RESULTS else []
+    narrowed = {("STUDENT_IN_TWO_SCHOOLS", _RESULTS): _LOOKED_AT}
+    if source.table == _ROSTERS:
+        records = impossible_records_sql(relation, "source_row")
+        queries.append((records, "EL_RECORD_IMPOSSIBLE", "el_status"))
+    for rule in rules_of(source.table):
+        rows = narrowed.get((rule.code, rule.table), relation)
+        queries.append((rule.query(rows, "source_row"), rule.code, rule.field))
+    if not queries:
         return FAULT_SCHEMA.empty_table()
-    queries = [
-        (_TWO_SCHOOLS.format(relation=relation), "TWO_SCHOOLS", "school_id"),
-        (_history_query(con, relation, earlier), "EL_HISTORY_IMPOSSIBLE", "el_status"),
-    ]
     selects = [
         f"SELECT DISTINCT source_row, '{code}' AS code, '{field}' AS field FROM ({query})"
         for query, code, field in queries
-        if query is not None
     ]
     found = con.sql(" UNION ALL ".join(selects) + " ORDER BY source_row, code")
     return found.to_arrow_table().cast(FAULT_SCHEMA)
+
+
+def _result_queries(
+    con: duckdb.DuckDBPyConnection, relation: str, earlier: str | None
+) -> list[tuple[str, str, str]]:
+    """Return query, code and field of the rules that only results have."""
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_LOOKED_AT} AS {_SUSPECTS.format(relation=relation)}"
+    )
+    queries = [(_TWO_SCHOOLS.format(relation=_LOOKED_AT), "TWO_SCHOOLS", "school_id")]
+    history = _history_query(con, relation, earlier)
+    if history is not None:
+        queries.append((history, "EL_HISTORY_IMPOSSIBLE", "el_status"))
+    return queries
 
 
 def _history_query(

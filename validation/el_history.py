@@ -35,3 +35,55 @@ def impossible_pairs(before: Iterable[str], after: Iterable[str]) -> list[tuple[
         for following in later
         if following not in MAY_FOLLOW[status]
     ]
+
+
+# Status before -> those that CALPADS takes next to it without a correction reason, in the records
+# of one student (same source). Unlike over the years, nothing can have happened between two.
+# TBD repeats where a record of it is mended.
+NEXT_RECORD: Mapping[str, frozenset[str]] = {
+    "EO": frozenset({"EO", "TBD"}),
+    "TBD": frozenset({"TBD", "EO", "EL", "IFEP"}),
+    "IFEP": frozenset({"IFEP"}),
+    "EL": frozenset({"EL", "RFEP", "ADEL"}),
+    "RFEP": frozenset({"RFEP"}),
+    "ADEL": frozenset({"ADEL"}),
+}
+# Those that it took until 2017-18; since then they need a correction reason.
+NEXT_RECORD_BEFORE_2018: Mapping[str, frozenset[str]] = {
+    "EO": frozenset({"EL", "IFEP"}),
+    "IFEP": frozenset({"EO"}),
+}
+_OLD_RULES_UNTIL = "2018-06-30"
+
+_RECORDS = """
+WITH legal(before, after, until) AS (VALUES {legal}),
+told AS (
+    SELECT *, lag(el_status) OVER (
+        PARTITION BY district_id, student_id ORDER BY begin_date, {row}
+    ) AS before
+    FROM {relation}
+    WHERE record_kind = 'EL_STATUS' AND el_status IN ({known}) AND begin_date IS NOT NULL
+)
+SELECT {row} FROM told
+WHERE before IS NOT NULL AND NOT EXISTS (
+    FROM legal WHERE legal.before = told.before AND legal.after = told.el_status
+        AND told.begin_date <= coalesce(until, told.begin_date)
+)
+"""
+
+
+def impossible_records_sql(relation: str, row: str) -> str:
+    """Return the SQL of the status records that cannot follow the student's record before them.
+
+    Records are those of one student and district in order of their first day; one without a day
+    says nothing of the order. A first record is never judged: a download may begin anywhere.
+    """
+    always = [(before, after, "NULL") for before, to in NEXT_RECORD.items() for after in sorted(to)]
+    once = [
+        (before, after, f"DATE '{_OLD_RULES_UNTIL}'")
+        for before, to in NEXT_RECORD_BEFORE_2018.items()
+        for after in sorted(to)
+    ]
+    legal = ", ".join(f"('{before}', '{after}', {until})" for before, after, until in always + once)
+    known = ", ".join(f"'{status}'" for status in NEXT_RECORD)
+    return _RECORDS.format(relation=relation, row=row, legal=legal, known=known)

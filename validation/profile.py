@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import duckdb
 import pandas as pd
 
-from configs.models import Table
+from configs.models import Table, TableField
 
 GROUPS = ("ethnicity", "gender")
+SCORE = "scale_score"
 # Below this many rows a share moves by twenty points by chance: four standard errors at 100 rows.
 FEWEST_ROWS_COMPARED = 100
 PROFILE_COLUMNS = {
@@ -67,8 +68,10 @@ def batch_profile(
     Returns:
         metric, kind, field, code, value, last, change_points (of shares, in percentage points),
         pct_of_last (of counts). `kind` is row_count, school_count, group_share (student groups),
-        code_share (other codes), group_null_share, null_share, known_schools. What cannot be
-        compared is NaN: the first load, and shares where either load has fewer than 100 rows.
+        code_share (other codes), group_null_share, null_share, known_schools, and, of each
+        assessment, subject and grade of at least 100 scores, mean_score and sd_score. What cannot
+        be compared is NaN: the first load, and shares where either load has fewer than 100 rows.
+        change_points of a mean is in standard deviations of the last load.
     """
     metrics = {metric.name: metric for metric in _metrics(con, relation, table, directory)}
     carried = {(metric.kind, metric.field) for metric in metrics.values()}
@@ -91,7 +94,9 @@ def profile_values(profile: pd.DataFrame) -> dict[str, float]:
 def _record(metric: Metric, last: Mapping[str, float], rows_now: float) -> tuple[object, ...]:
     nan = float("nan")
     before = last.get(metric.name, nan)
-    if metric.kind.endswith("_count"):
+    if metric.kind.endswith("_score"):
+        change, pct = _standardised(metric, before, last), nan
+    elif metric.kind.endswith("_count"):
         change, pct = nan, (100 * metric.value / before if before else nan)
     else:
         enough = min(rows_now, last.get("row_count", 0)) >= FEWEST_ROWS_COMPARED
@@ -99,6 +104,14 @@ def _record(metric: Metric, last: Mapping[str, float], rows_now: float) -> tuple
             before = 0.0
         change, pct = (metric.value - before if enough else nan), nan
     return (metric.name, metric.kind, metric.field, metric.code, metric.value, before, change, pct)
+
+
+def _standardised(metric: Metric, before: float, last: Mapping[str, float]) -> float:
+    """Return by how many standard deviations of the last load a mean has moved."""
+    spread = last.get(Metric("sd_score", metric.field, metric.code, 0.0).name, float("nan"))
+    if metric.kind != "mean_score" or not spread:
+        return float("nan")
+    return (metric.value - before) / spread
 
 
 def _was_coded(metric: Metric, last: Mapping[str, float]) -> bool:
@@ -114,22 +127,35 @@ def _metrics(
     rows = found[0]
     yield Metric("row_count", "", "", float(rows))
     for name, filled in zip(table.fields, found[1:], strict=True):
-        kind = "group_null_share" if _is_group(name) else "null_share"
+        kind = "group_null_share" if _is_group(name, table.fields[name]) else "null_share"
         yield Metric(kind, name, "", _pct(rows - filled, rows))
     for name, field in table.fields.items():
         if field.kind == "code":
-            yield from _shares(con, relation, name, rows)
+            kind = "group_share" if _is_group(name, field) else "code_share"
+            yield from _shares(con, relation, (kind, name), rows)
+    if SCORE in table.fields and "grade" in table.fields:
+        yield from _scores(con, relation)
     if {"district_id", "school_id"} <= set(table.fields):
         yield from _schools(con, relation, rows, directory)
 
 
 def _shares(
-    con: duckdb.DuckDBPyConnection, relation: str, name: str, rows: int
+    con: duckdb.DuckDBPyConnection, relation: str, share: tuple[str, str], rows: int
 ) -> Iterator[Metric]:
-    kind = "group_share" if _is_group(name) else "code_share"
+    kind, name = share
     query = f"SELECT {name}, count(*) FROM {relation} WHERE {name} IS NOT NULL GROUP BY 1"
     for code, count in con.execute(query).fetchall():
         yield Metric(kind, name, code, _pct(count, rows))
+
+
+def _scores(con: duckdb.DuckDBPyConnection, relation: str) -> Iterator[Metric]:
+    """Yield mean and standard deviation of the scores of each assessment, subject and grade."""
+    query = f"""SELECT concat_ws(' ', assessment, subject, test_window, grade), avg({SCORE}),
+            stddev_samp({SCORE})
+        FROM {relation} GROUP BY ALL HAVING count({SCORE}) >= {FEWEST_ROWS_COMPARED} ORDER BY 1"""
+    for cell, mean, spread in con.execute(query).fetchall():
+        yield Metric("mean_score", SCORE, cell, float(mean))
+        yield Metric("sd_score", SCORE, cell, float(spread))
 
 
 def _schools(
@@ -153,8 +179,9 @@ def _schools(
     yield Metric("known_schools", "", "", _pct(con.execute(known).fetchall()[0][0], rows))
 
 
-def _is_group(field: str) -> bool:
-    return field in GROUPS or field.endswith("_status")
+def _is_group(name: str, field: TableField) -> bool:
+    """Return whether a field is a dimension of students: its codes are a vocabulary of its name."""
+    return name in GROUPS or (name.endswith("_status") and field.vocabulary == name)
 
 
 def _pct(part: float, whole: float) -> float:

@@ -25,9 +25,11 @@ def score_out_of_range(rows: Rows) -> np.ndarray:
 def no_such_grade(rows: Rows) -> np.ndarray:
     """Return where the assessment has score ranges for the subject but none for the grade.
 
+    Asked of students only: a published result may be of all grades together.
+
     Source: the grades of each assessment's score ranges, as its file in configs/assessments cites.
     """
-    if not rows.scores.has_ranges:
+    if rows.source.table != "student_result" or not rows.scores.has_ranges:
         return np.zeros(len(rows), dtype=bool)
     return rows.scores.no_such_grade()
 

@@ -17,6 +17,7 @@ import pandas as pd
 from configs.catalogue import Catalogue, allowed_codes
 from configs.errors import ConfigurationError, listed
 from configs.models import ExpectationSpec, Suite
+from configs.source_models import Source, Threshold
 from validation import data_docs, gx_runner
 
 NOTHING_TO_COMPARE = "nothing to compare with"
@@ -52,14 +53,13 @@ class SuiteResult:
         return [c for c in self.checks if not c.success and c.severity == severity]
 
 
-def suite_for(catalogue: Catalogue, name: str, table: str | None = None) -> Suite:
+def suite_for(catalogue: Catalogue, name: str, source: Source | None = None) -> Suite:
     """Return a suite of the catalogue, ready to run.
 
     Args:
         catalogue: the whole configuration.
         name: `batch` or `marts`.
-        table: the student-level table that a batch is of; expectations of other tables are left
-            out.
+        source: whose load a batch is; expectations of other tables than its own are left out.
 
     Raises:
         ConfigurationError: a setting or vocabulary that the suite names does not exist.
@@ -67,9 +67,9 @@ def suite_for(catalogue: Catalogue, name: str, table: str | None = None) -> Suit
     suite = catalogue.suites[name]
     expectations = {
         asset: [
-            spec.model_copy(update={"kwargs": _filled_in(spec, catalogue, name)})
+            spec.model_copy(update={"kwargs": _filled_in(spec, catalogue, name, source)})
             for spec in specs
-            if not spec.tables or table is None or table in spec.tables
+            if not spec.tables or source is None or source.table in spec.tables
         ]
         for asset, specs in suite.expectations.items()
     }
@@ -158,21 +158,23 @@ def _broken(suite: Suite, found: str) -> ConfigurationError:
     )
 
 
-def _filled_in(spec: ExpectationSpec, catalogue: Catalogue, suite: str) -> dict[str, object]:
+def _filled_in(
+    spec: ExpectationSpec, catalogue: Catalogue, suite: str, source: Source | None
+) -> dict[str, object]:
     try:
-        return {key: _value(value, catalogue) for key, value in spec.kwargs.items()}
+        return {key: _value(value, catalogue, source) for key, value in spec.kwargs.items()}
     except (KeyError, AttributeError) as error:
         where = f"suites/{suite}.yml: {spec.code}"
         raise ConfigurationError(
             "BROKEN_SUITE",
             where=where,
             found=f"no such setting or vocabulary: {error}",
-            expected="{vocabulary: name}, {profile: setting} or {marts: setting}",
+            expected="{vocabulary: name}, or {profile: setting}, marts, threshold or minus",
             remedy="correct the suite; `roci check` reads it",
         ) from None
 
 
-def _value(value: object, catalogue: Catalogue) -> object:
+def _value(value: object, catalogue: Catalogue, source: Source | None) -> object:
     match value:
         case {"vocabulary": str(name), "plus": list(more)}:
             return [*allowed_codes(catalogue, name), *more]
@@ -184,7 +186,19 @@ def _value(value: object, catalogue: Catalogue) -> object:
             return catalogue.marts.suppression.minimum_n
         case {"marts": str(name)}:
             return getattr(catalogue.marts, name)
+        case {"threshold": str(name)}:
+            return _threshold(name, catalogue, source)
+        case {"minus": str(name)}:
+            return -_threshold(name, catalogue, source)
     return value
+
+
+def _threshold(name: str, catalogue: Catalogue, source: Source | None) -> float:
+    """Return what a source allows, or else the profile for the number of rows."""
+    own = getattr(source.threshold if source else Threshold(), name)
+    if own is not None:
+        return float(own)
+    return float(getattr(catalogue.profile, name.replace("row_", "row_count_")))
 
 
 def _names(asset: str, outcomes: list[gx_runner.Outcome]) -> Iterator[str]:
@@ -262,6 +276,8 @@ def _figure(figure: Any) -> str:
     name = f"{figure.field} {figure.code}".strip()
     if figure.kind.endswith("_count"):
         return f"{figure.value:.0f} after {figure.last:.0f} ({figure.pct_of_last:.0f}%)"
+    if figure.kind == "mean_score":
+        return f"{name}: mean {figure.value:.6g} after {figure.last:.6g}"
     if pd.isna(figure.last):
         return f"{name} {figure.value:.6g}%".strip()
     return f"{name} {figure.value:.6g}% after {figure.last:.6g}%".strip()

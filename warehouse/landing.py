@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,8 +55,14 @@ class Landing:
                 name for name in folders
                 if not name.startswith(".") and inside / name != self.workspace.refused
             ]  # fmt: skip
-            found += [inside / name for name in names if _is_whole(name)]
+            found += [inside / name for name in names if is_whole(name)]
         return [file for path in sorted(found) if (file := _landed(path, root))]
+
+    def put(self, part: Path, name: str, district_id: str | None) -> Path:
+        """Move a whole file into landing/ under a name that no other has, and return its place."""
+        folder = self.workspace.landing / (district_id or "")
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        return _move(part, folder, name)
 
     def is_still(self, file: LandedFile) -> bool:
         """Return whether the file stands there as it was listed: not grown, replaced or gone."""
@@ -81,25 +88,38 @@ class Landing:
         if not self.is_still(file):
             return False
         self.workspace.refused.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        target = self._move_aside(file)
+        target = _move(file.path, self.workspace.refused, file.path.name)
+        self._note(target, file.district_id, error)
+        return True
+
+    def refuse_copy(
+        self, content: Path, name: str, district_id: str | None, error: RociError
+    ) -> None:
+        """Put a file that came in an archive into landing/refused beside a note that says why."""
+        self.workspace.refused.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        part = self.workspace.refused / f".{content.name}.part"
+        shutil.copyfile(content, part)
+        self._note(_move(part, self.workspace.refused, name), district_id, error)
+
+    def _note(self, target: Path, district_id: str | None, error: RociError) -> None:
         with suppress(PermissionError):  # of another owner, who put it in: the folder guards it
             target.chmod(PRIVATE_FILE)
-        district = f"district folder: {file.district_id}\n" if file.district_id else ""
+        district = f"district folder: {district_id}\n" if district_id else ""
         note = target.with_name(f"{target.name}.why.txt")
         refused_at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
         note.touch(mode=PRIVATE_FILE)
         words = readable(f"{error}\n\nrefused at: {refused_at}\n{district}")
         note.write_text(words, encoding="utf-8")
-        return True
 
-    def _move_aside(self, file: LandedFile) -> Path:
-        stem, dot, endings = file.path.name.partition(".")
-        for number in count(1):
-            name = file.path.name if number == 1 else f"{stem}-{number}{dot}{endings}"
-            target = self.workspace.refused / name
-            if _moved(file.path, target):
-                return target
-        raise AssertionError("numbers never end")
+
+def _move(path: Path, folder: Path, name: str) -> Path:
+    """Move a file into a folder; where its name is taken it gets a number."""
+    stem, dot, endings = name.partition(".")
+    for number in count(1):
+        target = folder / (name if number == 1 else f"{stem}-{number}{dot}{endings}")
+        if _moved(path, target):
+            return target
+    raise AssertionError("numbers never end")
 
 
 def _moved(path: Path, target: Path) -> bool:
@@ -118,7 +138,8 @@ def _moved(path: Path, target: Path) -> bool:
     return True
 
 
-def _is_whole(name: str) -> bool:
+def is_whole(name: str) -> bool:
+    """Return whether a name is of a file that has arrived: not hidden, not still being copied."""
     return not name.startswith(".") and not name.lower().endswith(UNFINISHED)
 
 

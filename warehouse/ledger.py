@@ -17,6 +17,7 @@ from warehouse.bulk import insert_rows
 from warehouse.files import readable
 from warehouse.ledger_queries import LedgerQueries
 from warehouse.ledger_records import Check, Counts, Fault, FlagCount, MartRecord, Step
+from warehouse.remote import RemoteFile
 
 __all__ = ["Check", "Counts", "Fault", "Ledger", "LoadedPartitions", "MartRecord", "Step"]
 
@@ -49,6 +50,15 @@ class Ledger(LedgerQueries):
         with self._write() as connection:
             if connection.execute(known).first() is None:
                 _insert_unless_there(connection, tables.raw_file, row)
+
+    def record_fetched(self, remote: str, file: RemoteFile) -> None:
+        """Note that a file of a remote folder has been fetched, as it was listed there."""
+        row = {
+            "remote": remote, "path": readable(file.path), "size_bytes": file.size,
+            "modified_at": file.modified, "fetched_at": _now(),
+        }  # fmt: skip
+        with self._write() as connection:
+            _insert_unless_there(connection, tables.fetched_file, row)
 
     def open_load(  # noqa: PLR0913 - the columns of a load
         self,

@@ -28,6 +28,7 @@ from warehouse.ledger_records import (
 from warehouse.ledger_version import is_made, make
 
 FIRST_ROWS = 5
+Fetched = tuple[str, int, int]
 # Of several loads of one key, that which says most about whether it must be loaded.
 _BY_WEIGHT = ("loaded", "held", "superseded", "loading", "received", "failed", "discarded")
 
@@ -110,6 +111,13 @@ class LedgerQueries:
         for row in self._rows(sa.select(table).where(table.c.load_id.in_(loaded))):
             found.setdefault(row.load_id, {})[row.kind] = row.hash
         return found
+
+    def fetched(self, remote: str) -> set[Fetched]:
+        """Return path, size and time of change of every file fetched from a remote folder."""
+        table = tables.fetched_file
+        asked = sa.select(table.c.path, table.c.size_bytes, table.c.modified_at)
+        rows = self._rows(asked.where(table.c.remote == remote))
+        return {(row.path, row.size_bytes, row.modified_at) for row in rows}
 
     def raw(self, sha256: str) -> RawRecord | None:
         """Return what is known of a raw file; null where it was never registered."""

@@ -49,6 +49,17 @@ raw_file = sa.Table(
     sa.Column("first_seen_at", Moment, nullable=False),
 )
 
+# What was fetched from a remote folder: a file that has changed there is another file.
+fetched_file = sa.Table(
+    "fetched_file",
+    metadata,
+    sa.Column("remote", sa.Text, primary_key=True),
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("size_bytes", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("modified_at", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("fetched_at", Moment, nullable=False),
+)
+
 load = sa.Table(
     "load",
     metadata,

@@ -38,10 +38,15 @@ class RawStore:
         The file is read once, hashed while it is copied, and appears under its digest only when
         it is whole and on the disk.
         """
+        with path.open("rb") as reader:
+            return self.keep_stream(reader)
+
+    def keep_stream(self, reader: BinaryIO) -> RawFile:
+        """Leave what a stream gives in the store, as `keep` does."""
         self.workspace.work.mkdir(parents=True, exist_ok=True)
         temporary = self.workspace.work / f"raw.{uuid4().hex}"
         try:
-            sha256, size = _copy(path, temporary)
+            sha256, size = _copy(reader, temporary)
             target = self.path(sha256)
             if not target.exists():
                 put_in_place(temporary, target, READ_ONLY)
@@ -72,10 +77,10 @@ class RawStore:
             ) from error
 
 
-def _copy(source: Path, target: Path) -> tuple[str, int]:
+def _copy(reader: BinaryIO, target: Path) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with source.open("rb") as reader, os.fdopen(descriptor, "wb") as writer:
+    with os.fdopen(descriptor, "wb") as writer:
         while block := reader.read(BLOCK):
             digest.update(block)
             writer.write(block)

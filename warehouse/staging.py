@@ -19,6 +19,8 @@ from configs.errors import RociError
 ROW_GROUP = 131_072
 OPEN_FILES = 128
 COMPRESSION = "zstd"
+RECORD_BITS = 16
+_RECORD = ("source_row", "source_record")
 
 StagedFiles = dict[str, list[Path]]
 
@@ -153,17 +155,18 @@ def _encoded(table: pa.Table, name: str) -> tuple[np.ndarray, list[str]]:
 
 def amend(
     files: Mapping[str, Sequence[Path]],
-    without: pa.Array | None = None,
+    without: pa.Table | None = None,
     flags: pa.Table | None = None,
 ) -> tuple[StagedFiles, dict[str, int]]:
-    """Return staged files less some rows and with new flags, and the rows of each partition.
+    """Return staged files less some records and with new flags, and the rows of each partition.
 
-    Only the files that hold such a row are written again.
+    Only the files that hold such a record are written again.
 
     Args:
-        files: what `Staging.close` returned; every file has a `source_row`.
-        without: numbers of rows that leave.
-        flags: `source_row` and `flags`: what column `flags` becomes in those rows.
+        files: what `Staging.close` returned; every file has `source_row` and `source_record`, which
+            together name one record.
+        without: `source_row` and `source_record` of the records that leave.
+        flags: the same and `flags`: what column `flags` becomes in those records.
     """
     amended: StagedFiles = {}
     rows: dict[str, int] = {}
@@ -176,11 +179,11 @@ def amend(
 
 
 def _amended(
-    path: Path, without: pa.Array | None, flags: pa.Table | None
+    path: Path, without: pa.Table | None, flags: pa.Table | None
 ) -> tuple[Path, int] | None:
-    numbers = pq.read_table(path, columns=["source_row"], partitioning=None).column(0)
+    numbers = record_keys(pq.read_table(path, columns=list(_RECORD), partitioning=None))
     leaving = _positions(numbers, without) if without is not None else np.array([], dtype=int)
-    flagged = flags is not None and len(_positions(numbers, flags.column("source_row"))) > 0
+    flagged = flags is not None and len(_positions(numbers, flags)) > 0
     if not len(leaving) and not flagged:
         return path, len(numbers)
     if len(leaving) == len(numbers):
@@ -205,16 +208,24 @@ def _write_amended(path: Path, target: Path, keep: np.ndarray, flags: pa.Table |
             writer.write_table(group.filter(kept), row_group_size=ROW_GROUP)
 
 
-def _positions(numbers: pa.ChunkedArray, wanted: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    among = wanted.combine_chunks() if isinstance(wanted, pa.ChunkedArray) else wanted
-    found = pc.is_in(numbers, value_set=among.cast(numbers.type))
-    return np.flatnonzero(found.to_numpy())
+def record_keys(table: pa.Table) -> pa.Array:
+    """Return one number for each record: of its row of the file and its place in that row.
+
+    >>> record_keys(pa.table({"source_row": [2, 3], "source_record": [0, 1]})).to_pylist()
+    [131072, 196609]
+    """
+    rows, records = (table.column(name).to_numpy().astype(np.int64, copy=False) for name in _RECORD)
+    return pa.array((rows << RECORD_BITS) | records)
+
+
+def _positions(numbers: pa.Array, wanted: pa.Table) -> np.ndarray:
+    found = pc.is_in(numbers, value_set=record_keys(wanted))
+    return np.flatnonzero(found.to_numpy(zero_copy_only=False))
 
 
 def _with_flags(table: pa.Table, flags: pa.Table) -> pa.Table:
-    wanted = flags.column("source_row").cast(table.schema.field("source_row").type)
-    place = pc.index_in(table.column("source_row"), value_set=wanted.combine_chunks())
-    new = flags.column("flags").cast(pa.string()).take(place.combine_chunks())
+    place = pc.index_in(record_keys(table), value_set=record_keys(flags))
+    new = flags.column("flags").cast(pa.string()).take(place)
     column = table.schema.get_field_index("flags")
     old = table.column(column).cast(pa.string())
     return table.set_column(column, "flags", pc.if_else(place.is_valid(), new, old))

@@ -51,7 +51,7 @@ def scale_of(assessment: Assessment, subject: str, school_year: int) -> Scale:
         lowest=np.array([found.lowest for found in by_grade]),
         highest=np.array([found.highest for found in by_grade]),
         cuts=np.array([found.cuts or [np.nan] * levels for found in by_grade]),
-        proficient=assessment.proficient_from,
+        proficient=assessment.proficient_from or 0,
     )
 
 

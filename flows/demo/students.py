@@ -6,7 +6,7 @@ year. Language status is never drawn for a date: it follows from the dates of a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,7 +167,7 @@ def _draw_students(rng: np.random.Generator, paths: _Paths) -> Students:
     is_disabled = rng.random(count) < 0.125
     ability = rng.normal(0, 0.8, count) + np.array(RACE_EFFECT)[race]
     ability += np.where(is_poor, -0.25, 0.2) + np.where(is_disabled, -0.6, 0.05)
-    return Students(
+    drawn = Students(
         ssid=_texts(8_100_000_003 + rng.permutation(count) * 97),
         local_id=_texts(410_005 + rng.permutation(count) * 7),
         state_id=_texts(2_000_011 + rng.permutation(count) * 13),
@@ -188,6 +188,18 @@ def _draw_students(rng: np.random.Generator, paths: _Paths) -> Students:
         ability=ability,
         first_year=paths.first_year,
     )
+    return replace(drawn, given_name=_told_apart(drawn))
+
+
+def _told_apart(students: Students) -> Texts:
+    """Return given names such that no two students share both names and the birth date."""
+    given = students.given_name.copy()
+    taken = set()
+    for place, rest in enumerate(zip(students.family_name, students.birth_date, strict=True)):
+        while (given[place], *rest) in taken:
+            given[place] = GIVEN_NAMES[(GIVEN_NAMES.index(given[place]) + 1) % len(GIVEN_NAMES)]
+        taken.add((given[place], *rest))
+    return given
 
 
 def _language_dates(

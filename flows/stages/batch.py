@@ -49,7 +49,7 @@ def check_batch(
     profile = batch_profile(
         con, "final", table, _profile_of(context, last), _directory(context, work.source, con)
     )
-    suite = suite_for(context.catalogue, "batch", work.source.table)
+    suite = suite_for(context.catalogue, "batch", work.source)
     columns = needed_columns(suite).get("rows", [])
     rows = _categorical(files, columns).to_pandas()
     result = run_batch_suite(suite, rows, profile, context.workspace.docs, work.load_id)

@@ -17,7 +17,7 @@ from flows.faults import unexpected
 from flows.outcome import BuildOutcome
 from flows.slices import slice_parts
 from flows.stages.agreement import require_agreement
-from flows.stages.marts import KEYS, MartFiles, connect, write_marts
+from flows.stages.marts import KEYS, STUDENT_ROWS, MartFiles, connect, write_marts
 from flows.stages.planning import BuildPlan, plan_build
 from warehouse.lake import path_literal
 from warehouse.ledger import MartRecord
@@ -164,7 +164,7 @@ def _marts(context: Context, build: Build, files: MartFiles, area: MartArea) -> 
         marts[name] = Mart(
             path=path,
             key=KEYS[name](crossed),
-            sql=name != "student_result" or config.sql_student_rows,
+            sql=name not in STUDENT_ROWS or config.sql_student_rows,
             slices=_slices(build.plan) if sliced else None,
         )
     return marts

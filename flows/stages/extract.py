@@ -54,8 +54,8 @@ def open_extract(context: Context, source: Source, incoming: Incoming, stream: B
         FileRefused: the file is empty, unreadable, cut off, of an unknown header or of no district.
         LoadHeld: it names schools that the district's directory does not know (UNKNOWN_SCHOOL).
     """
-    probe = examine(stream, source.format)
-    match = match_layout(probe.columns, source)
+    probe = examine(stream, source)
+    match = match_layout(probe.columns, source, probe.layout)
     landing = Landing(file_name=incoming.file_name, district_id=incoming.district_id)
     named = survey_schools(stream, probe, match, source, context.catalogue)
     if named.schools and incoming.district_id is not None:

@@ -2,46 +2,181 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
+from dataclasses import dataclass
+
+import duckdb
+
 from configs.errors import LoadHeld, listed
+from configs.source_models import Layout
 from flows.context import Context
+from flows.stages.slicing import slices_of
 from flows.stages.work import Resolved, Work
+from transforms.parse import school_year_of
+from transforms.staleness import COMPARABLE, same_grain_sql, same_results_sql
 from warehouse.ledger_records import LivePartition
 
+# So few results may be alike by chance.
+FEWEST_COMPARED = 10
 
-def hold_what_would_lose(context: Context, work: Work, resolved: Resolved) -> None:
-    """Hold a load that would put far fewer rows, or an older file's, in place of what is there.
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a load would put into the lake: its rows, by partition and as the view `final`."""
+
+    work: Work
+    resolved: Resolved
+    layout: Layout
+    con: duckdb.DuckDBPyConnection
+
+    @property
+    def name(self) -> str:
+        """Return the file's name."""
+        return self.work.incoming.file_name
+
+    @property
+    def years(self) -> dict[int, int]:
+        """Return the rows of each school year."""
+        query = "SELECT school_year, count(*) FROM final GROUP BY 1 ORDER BY 1"
+        return dict(self.con.execute(query).fetchall())
+
+
+def hold_what_would_lose(context: Context, candidate: Candidate) -> None:
+    """Hold a load of a wrong year, an old export, an older file, or of far fewer rows than before.
 
     Raises:
-        LoadHeld: PARTITION_SHRINKS or OLDER_FILE.
+        LoadHeld: WRONG_YEAR, STALE_EXPORT, PARTITION_SHRINKS or OLDER_FILE.
     """
+    work = candidate.work
     live = [
         part
         for part in context.ledger.live_partitions(work.source.table)
-        if part.source == work.source.name and part.partition in resolved.rows
+        if part.source == work.source.name
     ]
-    _hold_shrinking(context, work, resolved, live)
+    replaced = [part for part in live if part.partition in candidate.resolved.rows]
+    _hold_wrong_year(candidate)
+    _hold_stale(context, candidate, [part for part in live if part not in replaced])
+    _hold_shrinking(context, candidate, replaced)
     if work.incoming.from_raw:
-        _hold_older(context, work, live)
+        _hold_older(context, work, replaced)
 
 
-def _hold_shrinking(
-    context: Context, work: Work, resolved: Resolved, live: list[LivePartition]
-) -> None:
+def hold_what_would_double(context: Context, candidate: Candidate) -> None:
+    """Hold results that another source has loaded already: each would count twice.
+
+    No release lets them through, since the marts count every result of the lake once.
+
+    Raises:
+        LoadHeld: COUNTED_TWICE.
+    """
+    work, table = candidate.work, candidate.work.source.table
+    if table not in COMPARABLE:
+        return
+    for source, partitions in _same_slices(context, candidate).items():
+        other = context.lake.scan_sql(table, source, partitions)
+        doubled = same_grain_sql(context.catalogue.tables[table].grain, other) if other else None
+        rows = candidate.con.execute(doubled).fetchall()[0][0] if doubled else 0
+        if rows:
+            raise LoadHeld(
+                "COUNTED_TWICE",
+                where=candidate.name,
+                found=f"{rows:,} results that source {source} has loaded already",
+                expected="each result from one source",
+                remedy=f"`roci discard {work.load_id}`, and keep one of {source} and "
+                f"{work.source.name} for these students, years and tests",
+            )
+
+
+def _same_slices(context: Context, candidate: Candidate) -> dict[str, list[str]]:
+    """Return the other sources' partitions that have a slice of the load's, by source."""
+    table, name = candidate.work.source.table, candidate.work.source.name
+    slices = {one for names in slices_of(candidate.con, "final", table).values() for one in names}
+    found: dict[str, list[str]] = {}
+    for part in context.ledger.live_partitions(table):
+        if part.source != name and slices & set(part.slices):
+            found.setdefault(part.source, []).append(part.partition)
+    return found
+
+
+def _hold_wrong_year(candidate: Candidate) -> None:
+    """Hold rows of a year that their layout was not in use, of the future, or not of the name."""
+    years, work = candidate.years, candidate.work
+    first, last = candidate.layout.years
+    # A file may be of the school year that begins this summer, never of a later one.
+    latest = min(last or 9999, school_year_of(dt.datetime.now(dt.UTC).date()) + 1)
+    wrong = {year: rows for year, rows in years.items() if not (first or 0) <= year <= latest}
+    if wrong:
+        span = f"{first or 'any year'} to {latest}"
+        layout = f"school years of layout {candidate.layout.name}, {span}"
+        raise _wrong_year(work, f"rows of {_counted(wrong)}", layout)
+    named = _year_of_name(work)
+    if named is not None and named not in years:
+        raise _wrong_year(work, f"rows of {_counted(years)}", f"{named}, as the file's name says")
+
+
+def _year_of_name(work: Work) -> int | None:
+    pattern = work.source.name_year
+    found = re.search(pattern, work.incoming.file_name.lower()) if pattern else None
+    return int(found[1]) if found else None
+
+
+def _counted(years: dict[int, int]) -> str:
+    return listed(f"{year} ({rows:,})" for year, rows in years.items())
+
+
+def _wrong_year(work: Work, found: str, expected: str) -> LoadHeld:
+    return LoadHeld(
+        "WRONG_YEAR",
+        where=work.incoming.file_name,
+        found=found,
+        expected=expected,
+        remedy="see whether an old export was filed as a new one; then "
+        f"`roci release {work.load_id}` if the file is right, or `roci discard {work.load_id}`",
+    )
+
+
+def _hold_stale(context: Context, candidate: Candidate, others: list[LivePartition]) -> None:
+    """Hold rows that repeat what stands in the lake for an earlier year, under a new year."""
+    work = candidate.work
+    table, allowed = work.source.table, work.source.threshold.same_rows_pct
+    partitions = [part.partition for part in others]
+    if table not in COMPARABLE or not partitions:
+        return
+    earlier = context.lake.scan_sql(table, work.source.name, partitions)
+    if earlier is None:
+        return
+    for year, compared, same in candidate.con.execute(same_results_sql(table, earlier)).fetchall():
+        if compared >= FEWEST_COMPARED and 100 * same > allowed * compared:
+            raise LoadHeld(
+                "STALE_EXPORT",
+                where=candidate.name,
+                found=f"{same:,} of {compared:,} results of {year} that are the very ones of an "
+                "earlier year: same grade, same score",
+                expected=f"at most {allowed:g} percent",
+                remedy="fetch the new year's export; `roci discard "
+                f"{work.load_id}`, or `roci release {work.load_id}` if the file is right",
+            )
+
+
+def _hold_shrinking(context: Context, candidate: Candidate, live: list[LivePartition]) -> None:
     """Hold a load of which one partition shrinks below the floor, however the whole stands."""
-    floor = context.catalogue.profile.row_count_floor_pct / 100
+    work, rows = candidate.work, candidate.resolved.rows
+    own = work.source.threshold.row_floor_pct
+    floor_pct = context.catalogue.profile.row_count_floor_pct if own is None else own
     shrunk = {
-        part.partition: (part.rows, resolved.rows[part.partition])
+        part.partition: (part.rows, rows[part.partition])
         for part in live
-        if resolved.rows[part.partition] < floor * part.rows
+        if rows[part.partition] < floor_pct / 100 * part.rows
     }
     if not shrunk:
         return
     words = (f"{name}: {now:,} rows in place of {was:,}" for name, (was, now) in shrunk.items())
     raise LoadHeld(
         "PARTITION_SHRINKS",
-        where=work.incoming.file_name,
+        where=candidate.name,
         found=listed(words, at_most=5),
-        expected=f"at least {100 * floor:g} percent of the rows of each partition that it replaces",
+        expected=f"at least {floor_pct:g} percent of the rows of each partition that it replaces",
         remedy="see whether single rows carry a wrong year, district or subject; then "
         f"`roci release {work.load_id}` if the file is right, or `roci discard {work.load_id}`",
     )

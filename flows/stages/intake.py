@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import fnmatch
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from zipfile import ZipFile
 
 from configs.errors import FileRefused, InfrastructureError, RociError, UsageError
 from configs.source_models import Source
 from flows.context import Context
 from flows.faults import unexpected
 from flows.load_key import load_key
-from flows.outcome import UNCLAIMED, LoadOutcome
-from transforms.claiming import header_fits, header_likeness
+from flows.outcome import UNCLAIMED, FetchOutcome, LoadOutcome
+from flows.stages.archives import several_files
+from flows.stages.claims import claim, fits
+from flows.stages.oneroster import (
+    RosterFolder,
+    made_whole,
+    packed,
+    roster_source,
+    split_folders,
+    tables_in,
+)
+from warehouse.archive import members, opened
 from warehouse.files import readable
 from warehouse.landing import LandedFile
 from warehouse.locks import lock
+from warehouse.raw import RawFile
 
 log = logging.getLogger("roci.intake")
 
-# A header is taken for a source's where it shows more than this share of one of its layouts.
-MOSTLY = 0.7
 TABLE_ORDER = ("school", "student_roster", "student_result", "published_result")
 
 
@@ -33,7 +42,9 @@ class Incoming:
 
     `landing_path` is where it still stands under landing/ until its fate is on record; null for a
     file that was named on the command line or comes from the raw store. `landing_mark` tells it
-    from another file that may come under the same name. `from_raw`: a load done again.
+    from another file that may come under the same name. `also_landed`: path and mark of the other
+    tables of a roster in a folder. `from_raw`: a load done again. `archive`: the name of the zip
+    that it came in.
     """
 
     source: str
@@ -42,15 +53,30 @@ class Incoming:
     district_id: str | None = None
     landing_path: str | None = None
     landing_mark: str | None = None
+    also_landed: tuple[tuple[str, str], ...] = ()
     from_raw: bool = False
+    archive: str | None = None
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What a look into landing/ brought: claimed files, and those that no source could take."""
+    """What a look into landing/ brought: claimed files, and those that no source could take.
+
+    `fetches`: what was brought into landing/ just before. `archives`: the zips that they came in.
+    """
 
     incoming: tuple[Incoming, ...] = ()
     refused: tuple[LoadOutcome, ...] = ()
+    fetches: tuple[FetchOutcome, ...] = ()
+    archives: tuple[LandedFile, ...] = ()
+
+    def with_incoming(self, more: Iterable[Incoming]) -> Taken:
+        """Return this with further files that a source has claimed."""
+        return replace(self, incoming=(*self.incoming, *more))
+
+    def with_refused(self, more: LoadOutcome) -> Taken:
+        """Return this with a further file that no source could take."""
+        return replace(self, refused=(*self.refused, more))
 
 
 def take_in(context: Context, only_source: str | None = None) -> Taken:
@@ -62,28 +88,106 @@ def take_in(context: Context, only_source: str | None = None) -> Taken:
     """
     if only_source is not None:
         context.catalogue.source(only_source)
-    incoming: list[Incoming] = []
-    refused: list[LoadOutcome] = []
-    for landed in sorted(context.landing.files(), key=lambda file: file.modified_at):
+    folders, files = split_folders(context.landing.files())
+    taken = Taken(incoming=_kept_folders(context, folders, only_source))
+    for landed in sorted(files, key=lambda file: file.modified_at):
         try:
-            source = claim(context, landed.path, landed.name)
-            if only_source in (None, source.name):
-                incoming.extend(_kept(context, source, landed))
+            archive = several_files(landed.path)
+            if archive is None:
+                source = claim(context, landed.path, landed.name)
+                if only_source in (None, source.name):
+                    kept = _kept(context, source, landed, taken.incoming)
+                    taken = taken.with_incoming(kept)
+            elif context.landing.is_still(landed):
+                with archive:
+                    taken = _members_taken(context, landed, archive, only_source, taken)
         except Exception as error:
-            told = unexpected(error, landed.name)
-            if isinstance(told, InfrastructureError):
-                raise told from None
+            told = _not_ours(error, landed.name)
             if only_source is None:
-                refused.append(refuse(context, landed, told))
-    return Taken(tuple(incoming), tuple(refused))
+                taken = taken.with_refused(refuse(context, landed, told))
+    return taken
 
 
-def _kept(context: Context, source: Source, landed: LandedFile) -> list[Incoming]:
+def _not_ours(error: Exception, name: str) -> RociError:
+    """Return what is to be told of a file; what is wrong with the machine stops the run."""
+    told = unexpected(error, name)
+    if isinstance(told, InfrastructureError):
+        raise told from None
+    return told
+
+
+def _members_taken(
+    context: Context,
+    landed: LandedFile,
+    archive: ZipFile,
+    only_source: str | None,
+    taken: Taken,
+) -> Taken:
+    """Claim every file of an archive by itself; the archive leaves landing/ once all are on record.
+
+    A file that no source takes is refused alone, under its own name.
+    """
+    others = False
+    for member in members(archive):
+        with opened(archive, member) as stream:
+            raw = context.raw.keep_stream(stream)
+        try:
+            source = claim(context, raw.path, member.name)
+        except Exception as error:
+            told = _not_ours(error, f"{landed.name}: {member.name}")
+            others = others or only_source is not None
+            if only_source is None:
+                context.landing.refuse_copy(raw.path, member.name, landed.district_id, told)
+                taken = taken.with_refused(
+                    recorded_refusal(context, raw, member.name, landed.district_id, told)
+                )
+            continue
+        if only_source in (None, source.name):
+            kept = registered(context, source, raw, member.name, landed.district_id)
+            taken = taken.with_incoming([replace(kept, archive=landed.name)])
+        else:
+            others = True
+    return taken if others else replace(taken, archives=(*taken.archives, landed))
+
+
+def leave_archives(context: Context, taken: Taken) -> None:
+    """Take the archives out of landing/ of which every file's fate is on record."""
+    for landed in taken.archives:
+        context.landing.remove(landed)
+
+
+def _kept_folders(
+    context: Context, folders: Iterable[RosterFolder], only_source: str | None
+) -> tuple[Incoming, ...]:
+    """Return the rosters in folders as kept; one that is not whole, or not still, waits."""
+    source = roster_source(context)
+    if source is None or only_source not in (None, source.name):
+        return ()
+    found: list[Incoming] = []
+    for folder in folders:
+        if folder.whole:
+            name, district = f"{readable(folder.path.name)}.zip", folder.files[0].district_id
+            with packed(context, [file.path for file in folder.files]) as path:
+                kept = keep(context, source, path, name, district, found)
+            if all(context.landing.is_still(file) for file in folder.files):
+                found.append(_at_places(context, kept, folder.files))
+    return tuple(found)
+
+
+def _at_places(context: Context, kept: Incoming, files: Sequence[LandedFile]) -> Incoming:
+    root = context.workspace.landing
+    (path, its_mark), *others = ((f.path.relative_to(root).as_posix(), mark(f)) for f in files)
+    return replace(kept, landing_path=path, landing_mark=its_mark, also_landed=tuple(others))
+
+
+def _kept(
+    context: Context, source: Source, landed: LandedFile, before: Sequence[Incoming]
+) -> list[Incoming]:
     """Return a landed file as kept; none where it is still being written: a later run takes it."""
     inside = landed.path.relative_to(context.workspace.landing).as_posix()
     if readable(inside) != inside:
         raise _name_is_no_text(landed)
-    kept = keep(context, source, landed.path, landed.name, landed.district_id)
+    kept = keep(context, source, landed.path, landed.name, landed.district_id, before)
     if not context.landing.is_still(landed):
         return []
     return [replace(kept, landing_path=inside, landing_mark=mark(landed))]
@@ -104,93 +208,53 @@ def mark(landed: LandedFile) -> str:
     return f"{landed.inode}:{landed.size}:{landed.mtime_ns}"
 
 
-def keep(
-    context: Context, source: Source, path: Path, name: str, district_id: str | None
+def keep(  # noqa: PLR0913 - what tells one file from another
+    context: Context,
+    source: Source,
+    path: Path,
+    name: str,
+    district_id: str | None,
+    before: Sequence[Incoming] = (),
 ) -> Incoming:
-    """Put a file into the raw store and the ledger; the file itself stays where it is."""
-    raw = context.raw.keep(path)
+    """Put a file into the raw store and the ledger; the file itself stays where it is.
+
+    The changes of a roster are kept as they came and, laid over the last whole one, as what is
+    loaded; `before` are the files that were taken in just before.
+    """
+    district = district_id or context.catalogue.profile.home_district
+    with made_whole(context, source, path, district, before) as whole:
+        return registered(context, source, context.raw.keep(whole), name, district_id)
+
+
+def registered(
+    context: Context, source: Source, raw: RawFile, name: str, district_id: str | None
+) -> Incoming:
+    """Note a kept file in the ledger, and return it as its source's."""
     context.ledger.register_file(raw.sha256, raw.size, name)
     district = district_id or context.catalogue.profile.home_district
     return Incoming(source.name, name, raw.sha256, district)
 
 
-def claim(context: Context, path: Path, name: str) -> Source:
-    """Return the source whose layout the file's header fits; its name decides only a tie.
-
-    A header that fits none goes to the source that expects the name, or else to the one that it is
-    most like, so that what keeps it from fitting is told.
-
-    Raises:
-        FileRefused: the file is empty or unreadable, or none or several sources claim it.
-    """
-    sources = context.catalogue.sources.values()
-    with path.open("rb") as stream:
-        fits = {s.name: share for s in sources if (share := header_fits(stream, s)) is not None}
-        alike = {} if fits else {s.name: header_likeness(stream, s) for s in sources}
-    named = [s for s in sources if name_fits(name, s)]
-    if not fits:
-        nearest = [s for s in sources if MOSTLY < alike[s.name] == max(alike.values())]
-        return _claimed_without_fit(named or nearest, path, name)
-    best = max(fits.values())
-    candidates = [name_ for name_, share in fits.items() if share == best]
-    by_name = [s.name for s in named if s.name in candidates]
-    winners = by_name if len(by_name) == 1 else candidates
-    if len(winners) > 1:
-        raise _ambiguous(name, winners)
-    return context.catalogue.sources[winners[0]]
-
-
-def _claimed_without_fit(nearest: Sequence[Source], path: Path, name: str) -> Source:
-    """Return the one source that the file is nearest to, so that its own message is given."""
-    if len(nearest) == 1:
-        return nearest[0]
-    if path.stat().st_size == 0:
-        raise FileRefused(
-            "EMPTY_FILE",
-            where=name,
-            found="a file of 0 bytes",
-            expected="a header row and at least one record",
-            remedy="export the file again and put it into landing/",
-        )
-    raise FileRefused(
-        "NO_SOURCE",
-        where=name,
-        found="a header that fits no layout of any source, and a name that no source expects",
-        expected="a file of one of the sources that `roci sources list` shows",
-        remedy="check that the right file was exported; for a new kind of file add a source "
-        "(README, Adding a source)",
-    )
-
-
-def _ambiguous(name: str, winners: Sequence[str]) -> FileRefused:
-    return FileRefused(
-        "AMBIGUOUS_SOURCE",
-        where=name,
-        found=f"a header that fits {len(winners)} sources equally: {', '.join(sorted(winners))}",
-        expected="a file that exactly one source claims",
-        remedy="load it with `roci ingest SOURCE FILE`, which names the source",
-    )
-
-
-def name_fits(name: str, source: Source) -> bool:
-    """Return whether a file name looks like one of the source's; case is irrelevant."""
-    return any(fnmatch.fnmatch(name.lower(), pattern.lower()) for pattern in source.file_names)
-
-
-def refuse(
-    context: Context, landed: LandedFile, error: RociError, source: str = UNCLAIMED
-) -> LoadOutcome:
+def refuse(context: Context, landed: LandedFile, error: RociError) -> LoadOutcome:
     """Keep a file that no source could take, record why, and move it to landing/refused."""
     raw = context.raw.keep(landed.path)
-    context.ledger.register_file(raw.sha256, raw.size, landed.name)
+    outcome = recorded_refusal(context, raw, landed.name, landed.district_id, error)
+    context.landing.refuse(landed, error)
+    return outcome
+
+
+def recorded_refusal(
+    context: Context, raw: RawFile, name: str, district_id: str | None, error: RociError
+) -> LoadOutcome:
+    """Record a file that no source could take as a load that failed."""
+    context.ledger.register_file(raw.sha256, raw.size, name)
     inputs = {"file": raw.sha256}
     load_id = context.ledger.open_load(
-        source, load_key(inputs), inputs, raw.sha256, landed.name, landed.district_id
+        UNCLAIMED, load_key(inputs), inputs, raw.sha256, name, district_id
     )
     context.ledger.finish(load_id, "failed", fault=error)
-    context.landing.refuse(landed, error)
-    log.info("load=%s source=%s state=failed code=%s", load_id, source, error.code)
-    return LoadOutcome(load_id, source, landed.name, "failed", error.code, str(error))
+    log.info("load=%s source=%s state=failed code=%s", load_id, UNCLAIMED, error.code)
+    return LoadOutcome(load_id, UNCLAIMED, name, "failed", error.code, str(error))
 
 
 def phases(context: Context, incoming: Sequence[Incoming]) -> list[list[Incoming]]:
@@ -219,10 +283,11 @@ def ingest_files(
 
     Raises:
         UsageError: a file does not exist.
+        FileRefused: an archive is not safe to unpack (BAD_ARCHIVE, TRUNCATED_FILE).
     """
     source = context.catalogue.source(source_name)
     paths = list(paths)
-    missing = [str(path) for path in paths if not path.is_file()]
+    missing = [str(path) for path in paths if not (path.is_file() or _is_roster(path, source))]
     if missing:
         raise UsageError(
             "NO_SUCH_FILE",
@@ -231,7 +296,42 @@ def ingest_files(
             expected="files that exist",
             remedy="check the path",
         )
-    return [keep(context, source, path, path.name, district_id) for path in paths]
+    found: list[Incoming] = []
+    for path in paths:
+        found.extend(_named(context, source, path, district_id, found))
+    return found
+
+
+def _is_roster(path: Path, source: Source) -> bool:
+    return source.format.kind == "oneroster" and path.is_dir() and bool(tables_in(path))
+
+
+def _named(
+    context: Context,
+    source: Source,
+    path: Path,
+    district_id: str | None,
+    before: Sequence[Incoming],
+) -> list[Incoming]:
+    """Keep a file for the source that was named, or those files of an archive that fit it.
+
+    A folder is one roster.
+    """
+    if path.is_dir():
+        with packed(context, tables_in(path)) as zipped:
+            return [keep(context, source, zipped, f"{path.name}.zip", district_id, before)]
+    archive = several_files(path)
+    if archive is None:
+        return [keep(context, source, path, path.name, district_id, before)]
+    kept = []
+    with archive:
+        for member in members(archive):
+            with opened(archive, member) as stream:
+                raw = context.raw.keep_stream(stream)
+            if fits(raw.path, source):
+                kept.append(registered(context, source, raw, member.name, district_id))
+    # Of an archive without any file of the source, the archive itself is refused in its words.
+    return kept or [keep(context, source, path, path.name, district_id)]
 
 
 def take_up_interrupted(context: Context) -> list[Incoming]:
@@ -275,13 +375,17 @@ def _interrupted(load_id: str) -> InfrastructureError:
 
 def leave_landing(context: Context, incoming: Incoming, error: RociError | None) -> None:
     """Take a file whose fate is on record out of landing/: refused beside a note, else removed."""
+    if incoming.archive is not None and isinstance(error, FileRefused):
+        path = context.raw.path(incoming.sha256)
+        context.landing.refuse_copy(path, incoming.file_name, incoming.district_id, error)
     if incoming.landing_path is None:
         return
-    path = context.workspace.landing / incoming.landing_path
-    landed = next((file for file in context.landing.files() if file.path == path), None)
-    if landed is None or mark(landed) != incoming.landing_mark:
-        return
-    if isinstance(error, FileRefused):
-        context.landing.refuse(landed, error)
-    else:
-        context.landing.remove(landed)
+    marks = {incoming.landing_path: incoming.landing_mark, **dict(incoming.also_landed)}
+    for landed in context.landing.files():
+        inside = landed.path.relative_to(context.workspace.landing).as_posix()
+        if marks.get(inside) != mark(landed):
+            continue
+        if isinstance(error, FileRefused):
+            context.landing.refuse(landed, error)
+        else:
+            context.landing.remove(landed)

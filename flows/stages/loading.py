@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from configs.errors import (
     ConfigurationError,
@@ -28,7 +26,11 @@ from flows.outcome import LoadOutcome
 from flows.stages.agreement import lake_lock, stands_whole
 from flows.stages.batch import check_batch
 from flows.stages.extract import open_extract
-from flows.stages.guards import hold_what_would_lose
+from flows.stages.guards import (
+    Candidate,
+    hold_what_would_double,
+    hold_what_would_lose,
+)
 from flows.stages.intake import Incoming, leave_landing, load_lock
 from flows.stages.recording import (
     keep_in_quarantine,
@@ -36,21 +38,17 @@ from flows.stages.recording import (
     record_rows,
     record_rows_step,
 )
-from flows.stages.rows import RowTally, StagedRows, flag_texts, stage_rows
+from flows.stages.resolving import resolve_rows
+from flows.stages.rows import RowTally, stage_rows
 from flows.stages.slicing import slices_of, view
-from flows.stages.work import Resolved, Work
-from transforms.faults import all_faults
-from transforms.repeats import resolve
-from validation.cross_rows import check_cross_rows
+from flows.stages.work import Work
 from warehouse.ledger import Counts, LoadedPartitions, Step
 from warehouse.ledger_records import Load
 from warehouse.locks import lock
-from warehouse.staging import amend
 
 log = logging.getLogger("roci.load")
 
 LAKE_WAIT_SECONDS = 3600
-REJECTED = ("DUPLICATE_CONFLICT",)
 
 
 def load_incoming(
@@ -168,7 +166,7 @@ def _load(context: Context, work: Work) -> None:
         record_rows_step(context, work, staged.tally, clock)
         clock = time.perf_counter()
         with duckdb.connect() as con:
-            resolved = _resolve(context, work, staged, con)
+            resolved = resolve_rows(context, work, staged, con)
             record_across_step(context, work, staged, resolved, clock)
             # Before anything can refuse the file: its reasons are what a person will ask for.
             keep_in_quarantine(context, work, extract, resolved.tally.rejects)
@@ -176,86 +174,12 @@ def _load(context: Context, work: Work) -> None:
             _refuse_too_many_rejects(work, resolved.tally)
             if work.suites and resolved.rows:
                 check_batch(context, work, resolved.files, con)
-            _commit(context, work, resolved, con)
+            _commit(context, Candidate(work, resolved, extract.match.layout, con))
 
 
-def _resolve(
-    context: Context, work: Work, staged: StagedRows, con: duckdb.DuckDBPyConnection
-) -> Resolved:
-    """Settle what only all rows together show: duplicates, repeats, histories."""
-    if not staged.files:
-        return Resolved({}, {}, staged.tally)
-    view(con, "staged", staged.files)
-    settled = resolve(con, "staged", work.source)
-    rejected, aside = _parted(settled)
-    flags = check_cross_rows(con, "staged", work.source, _earlier(context, work, con))
-    texts = _merged_flags(staged.tally.flags, flags) if flags.num_rows else None
-    leaving = settled["source_row"].combine_chunks() if settled.num_rows else None
-    files, rows = staged.files, staged.rows
-    if leaving is not None or texts is not None:
-        files, rows = amend(staged.files, leaving, texts)
-    before, kept = staged.tally, sum(rows.values())
-    rejected_rows = _staged_rows(con, rejected)
-    tally = RowTally(
-        received=before.received,
-        made=before.made,
-        staged=kept,
-        rejected=before.rejected + rejected_rows,
-        aside=before.aside + before.staged - kept - rejected_rows,
-        rejects=[*before.rejects, rejected],
-        set_aside=[*before.set_aside, aside],
-        flags=[*before.flags, flags],
-    )
-    return Resolved(files, rows, tally)
-
-
-def _parted(settled: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Return the rows that are rejected, and those set aside: a row is never both."""
-    rejected = pc.is_in(settled["code"], value_set=pa.array(REJECTED))
-    numbers = settled.filter(rejected)["source_row"].combine_chunks()
-    with_field = settled.append_column("field", pa.nulls(settled.num_rows, pa.string()))
-    aside = pc.invert(pc.is_in(settled["source_row"], value_set=numbers))
-    return with_field.filter(rejected), with_field.filter(aside)
-
-
-def _staged_rows(con: duckdb.DuckDBPyConnection, faults: pa.Table) -> int:
-    """Return how many staged rows the faults name."""
-    if not faults.num_rows:
-        return 0
-    con.register("named", faults.select(["source_row"]))
-    query = "SELECT count(*) FROM staged WHERE source_row IN (SELECT source_row FROM named)"
-    return int(con.execute(query).fetchall()[0][0])
-
-
-def _merged_flags(before: list[pa.Table], across: pa.Table) -> pa.Table:
-    """Return the flag texts of the rows that the rules across rows flagged, earlier flags kept."""
-    flagged = set(across["source_row"].to_pylist())
-    earlier = all_faults(before)
-    same = pa.array([row in flagged for row in earlier["source_row"].to_pylist()], pa.bool_())
-    return flag_texts(all_faults([earlier.filter(same), across]))
-
-
-def _earlier(context: Context, work: Work, con: duckdb.DuckDBPyConnection) -> str | None:
-    """Make a view of the source's other partitions, and return its name if there are any."""
-    replaced = {row[0] for row in con.execute("SELECT DISTINCT partition FROM staged").fetchall()}
-    others = [
-        live.partition
-        for live in context.ledger.live_partitions(work.source.table)
-        if live.source == work.source.name and live.partition not in replaced
-    ]
-    if not others or work.source.table != "student_result":
-        return None
-    scan = context.lake.scan_sql(work.source.table, work.source.name, others)
-    if scan is None:
-        return None
-    con.execute(f"CREATE OR REPLACE VIEW earlier AS SELECT * FROM {scan}")
-    return "earlier"
-
-
-def _commit(
-    context: Context, work: Work, resolved: Resolved, con: duckdb.DuckDBPyConnection
-) -> None:
+def _commit(context: Context, candidate: Candidate) -> None:
     """Replace the partitions in the lake in one commit, then say so in the ledger."""
+    work, resolved, con = candidate.work, candidate.resolved, candidate.con
     counts = Counts(
         received=resolved.tally.received + resolved.tally.made,
         loaded=resolved.tally.staged,
@@ -266,9 +190,10 @@ def _commit(
     table = work.source.table
     if not resolved.rows:
         raise _nothing_left(work, counts)
-    if not work.released:
-        hold_what_would_lose(context, work, resolved)
     view(con, "final", resolved.files)
+    hold_what_would_double(context, candidate)
+    if not work.released:
+        hold_what_would_lose(context, candidate)
     slices = slices_of(con, "final", table)
     clock = time.perf_counter()
     with lock(context.workspace, lake_lock(table), LAKE_WAIT_SECONDS, what=work.load_id):

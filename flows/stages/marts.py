@@ -12,21 +12,25 @@ import duckdb
 from configs.models import Marts
 from flows.context import Context
 from flows.slices import slice_parts
+from flows.stages.lake_relations import relate_lake
 from flows.stages.planning import DIRECTORY, RESULTS, ROSTER, BuildPlan
 from transforms import dimensions as dims
+from transforms import identity
 from transforms import marts as mart_sql
 from transforms import organisations as orgs
 from transforms.cell_plan import quoted
 from transforms.cells import UNKNOWN, CellPlan, build_cells
-from transforms.encode import typed_schema
 from transforms.roster import fill_from_roster
-from warehouse.lake import path_literal, scan_sql
+from validation.identity_rules import identity_flags_sql
+from warehouse.lake import path_literal
 from warehouse.publish import MartArea
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 CELL_KEY = ("school_year", "assessment", "subject", "test_window", "grade", "org_level", "org_id")
+# Marts with a row for each student: in SQL only where an installation asks for it.
+STUDENT_ROWS = frozenset({"student_result", "unmatched_students", "identity_flags"})
 Key = Callable[[Sequence[str]], Sequence[str]]
 
 
@@ -43,7 +47,17 @@ KEYS: dict[str, Key] = {
     "mart_achievement_unsuppressed": _cell_key,
     "mart_level": _level_key,
     "mart_level_unsuppressed": _level_key,
-    "student_result": lambda _: ("load_id", "source_row"),
+    "student_result": lambda _: ("load_id", "source_row", "source_record"),
+    "roster_match": lambda _: identity.MATCH_KEY,
+    "unmatched_students": lambda _: (
+        "assessment",
+        "school_year",
+        "district_id",
+        "school_id",
+        "student_id",
+        "local_student_id",
+    ),
+    "identity_flags": lambda _: ("table", "district_id", "school_year", "student_id", "code"),
     "dim_school": lambda _: ("school_year", "school_id"),
     "dim_assessment": lambda _: ("assessment", "subject", "performance_level"),
     "dim_student_group": lambda _: ("dimension", "code"),
@@ -91,6 +105,8 @@ def write_marts(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnectio
             writer.sliced(name, "restricted", sql)
         for name, sql in reporting_sql(cells, marts, decisions).items():
             writer.sliced(name, "reporting", sql)
+    flags = identity_flags_sql({RESULTS: "all_results", ROSTER: "roster"})
+    writer.whole("identity_flags", "restricted", flags)
     _configured_dimensions(context, con, writer)
     return writer.files()
 
@@ -112,6 +128,8 @@ def restricted_sql(cells: CellPlan, marts: Marts, decisions: str | None) -> dict
         "mart_achievement_unsuppressed": mart_sql.exact_achievement_sql(cells, marts, decisions),
         "mart_level_unsuppressed": mart_sql.exact_level_sql(cells, marts, decisions),
         "student_result": student_result_sql(cells),
+        "roster_match": identity.roster_match_sql(),
+        "unmatched_students": identity.unmatched_sql("results"),
     }
 
 
@@ -145,13 +163,16 @@ def student_result_sql(plan: CellPlan) -> str:
     """Return SQL of `student_result`: the rows of the lake as they are counted, each with its load.
 
     Groups are those that the cells count, the roster's where the extract says nothing, else
-    UNKNOWN; `<dimension>_origin` says which. `load_id` and `source_row` lead to the raw file.
+    UNKNOWN; `<dimension>_origin` says which. `load_id` and `source_row` lead to the raw file;
+    `source_record` tells the records of one row apart.
     """
+    # Rows that were loaded before records were numbered are one record each.
+    number = "coalesce(source_record, 0) AS source_record"
     groups = ", ".join(
         f"coalesce({group}, '{UNKNOWN}') AS {group}" for group in (*plan.crossed, *plan.one_way)
     )
     return (
-        f"SELECT filled.* REPLACE ({groups}), load_id FROM results_filled AS filled "
+        f"SELECT filled.* REPLACE ({groups}, {number}), load_id FROM results_filled AS filled "
         "JOIN result_loads USING (source, partition)"
     )
 
@@ -166,9 +187,9 @@ def _relate(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -
     ):
         con.register(f"{name}_given", table)
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {name}_given")
-    _relate_lake(context, con, "roster", ROSTER)
-    _relate_lake(context, con, "directory", DIRECTORY)
-    _relate_lake(context, con, "all_results", RESULTS)
+    relate_lake(context, con, "roster", ROSTER)
+    relate_lake(context, con, "directory", DIRECTORY)
+    relate_lake(context, con, "all_results", RESULTS)
     _relate_changed(context, plan, con)
     con.register("result_loads_given", _loads_of_partitions(context))
     con.execute("CREATE OR REPLACE TEMP TABLE result_loads AS FROM result_loads_given")
@@ -187,27 +208,6 @@ def _loads_of_partitions(context: Context) -> pa.Table:
     return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
 
-def _relate_lake(context: Context, con: duckdb.DuckDBPyConnection, name: str, table: str) -> None:
-    scan = context.lake.scan_sql(table)
-    if scan is None:
-        con.register(f"{name}_given", empty_table(context, table))
-        scan = f"{name}_given"
-    con.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {scan}")
-
-
-def empty_table(context: Context, table: str) -> pa.Table:
-    """Return a lake table that has never been written: its columns and no rows."""
-    import pyarrow as pa
-
-    schema = typed_schema(table, context.catalogue)
-    plain = [
-        pa.field(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type)
-        for f in schema
-    ]
-    extra = [pa.field(name, pa.string()) for name in ("flags", "source", "partition")]
-    return pa.schema([*plain, *extra]).empty_table()
-
-
 def _relate_changed(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> None:
     """Make view `results`: the lake's rows of the changed slices, each with its load."""
     files = [
@@ -218,8 +218,9 @@ def _relate_changed(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConne
     if not files:
         con.execute("CREATE OR REPLACE VIEW results AS SELECT * FROM all_results WHERE false")
         return
+    relate_lake(context, con, "changed_results", RESULTS, files)
     con.execute(
-        f"CREATE OR REPLACE VIEW results AS SELECT * FROM {scan_sql(files)} "
+        "CREATE OR REPLACE VIEW results AS SELECT * FROM changed_results "
         f"WHERE {_of_slices(plan.changed)}"
     )
 
@@ -253,7 +254,11 @@ class MartWriter:
     def dimension(self, name: str, sql: str) -> None:
         """Write a reporting mart whole, and let later ones read it under its name."""
         self._con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
-        self._write(name, "reporting", f"SELECT * FROM {name}")
+        self.whole(name, "reporting", f"SELECT * FROM {name}")
+
+    def whole(self, name: str, area: MartArea, sql: str) -> None:
+        """Write a mart of which nothing is kept from the last publication."""
+        self._write(name, area, sql)
 
     def sliced(self, name: str, area: MartArea, sql: str) -> None:
         """Write a mart of which the changed slices are new and the kept ones as published."""

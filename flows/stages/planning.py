@@ -9,11 +9,14 @@ from configs.catalogue import digest
 from flows.context import Context
 from flows.load_key import code_hash
 from flows.slices import slice_parts
+from flows.stages.reach import rosters_of_slices
 from warehouse.ledger_records import LivePartition, Publication
 from warehouse.publish import MartArea
 
 RESULTS, ROSTER, DIRECTORY = "student_result", "student_roster", "school"
 DIMENSIONS = "dimensions"
+IDENTITY = "identity"
+WHOLE = (DIMENSIONS, IDENTITY)
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class BuildPlan:
     """The slices to build and to keep, and the fingerprint of each slice's inputs.
 
     `partitions` are the live partitions of the results, by source, that hold a slice to build.
+    `whole_changed`: a mart that is always built whole has other inputs than before.
     """
 
     fingerprints: dict[str, str]
@@ -28,12 +32,12 @@ class BuildPlan:
     kept: tuple[str, ...]
     gone: tuple[str, ...]
     partitions: dict[str, tuple[str, ...]]
-    dimensions_changed: bool
+    whole_changed: bool
 
     @property
     def nothing_to_do(self) -> bool:
         """Return whether what is published is what would be built."""
-        return not (self.changed or self.gone or self.dimensions_changed)
+        return not (self.changed or self.gone or self.whole_changed)
 
 
 def plan_build(context: Context, *, everything: bool) -> BuildPlan:
@@ -43,7 +47,7 @@ def plan_build(context: Context, *, everything: bool) -> BuildPlan:
     last = context.ledger.last_publication()
     stands = last is not None and not everything and _stands(context, last)
     before = dict(last.slices) if last is not None and stands else {}
-    slices = [name for name in now if name != DIMENSIONS]
+    slices = [name for name in now if name not in WHOLE]
     changed = tuple(name for name in slices if before.get(name) != now[name])
     return BuildPlan(
         fingerprints=now,
@@ -51,7 +55,7 @@ def plan_build(context: Context, *, everything: bool) -> BuildPlan:
         kept=tuple(name for name in slices if name not in changed),
         gone=tuple(name for name in before if name not in now),
         partitions=_partitions(live, set(changed)),
-        dimensions_changed=before.get(DIMENSIONS) != now.get(DIMENSIONS),
+        whole_changed=any(before.get(name) != now.get(name) for name in WHOLE),
     )
 
 
@@ -69,38 +73,58 @@ def _stands(context: Context, last: Publication) -> bool:
 
 
 def fingerprints(context: Context, live: list[LivePartition]) -> dict[str, str]:
-    """Return a digest of everything that each slice is made of, and one for the dimensions.
+    """Return a digest of everything that each slice is made of, and of each mart built whole.
 
-    A slice is made of its results, of the rosters and directories of its school year, of marts.yml,
-    network.yml and the assessments, and of the code. Empty where nothing is loaded.
+    A slice is made of its results, of the rosters that reach it (`rosters_of_slices`) and the
+    directories of its school year, of marts.yml, network.yml and the assessments, and of the code.
+    Empty where nothing is loaded.
     """
-    beside = {table: _loads_by_year(context, table) for table in (ROSTER, DIRECTORY)}
+    directories = _loads_by_year(context, DIRECTORY)
+    rosters = rosters_of_slices(context, RESULTS, ROSTER)
     basis = [context.catalogue.marts_hash, code_hash()]
     results: dict[str, list[list[str]]] = defaultdict(list)
     for part in live:
         for name in part.slices:
-            results[name].append([part.load_id, part.source, part.partition])
+            results[name].append(_told(part))
     made = {}
     for name, parts in sorted(results.items()):
         year = slice_parts(name)[1]
-        others = [beside[table].get(year, []) for table in (ROSTER, DIRECTORY)]
-        if year not in beside[DIRECTORY]:
+        others = [rosters.get(name, []), directories.get(year, [])]
+        if year not in directories:
             # Schools are then called what any result of the year calls them.
             others.append(
                 sorted(part for n in results for part in results[n] if slice_parts(n)[1] == year)
             )
         made[name] = digest([basis, sorted(parts), others])
-    if made or beside[DIRECTORY]:
-        schools = sorted([part.load_id, part.source, part.partition] for part in live)
-        made[DIMENSIONS] = digest([basis, schools, sorted(beside[DIRECTORY].items())])
+    return made | _fingerprints_of_whole(context, live, basis, directories)
+
+
+def _fingerprints_of_whole(
+    context: Context,
+    live: list[LivePartition],
+    basis: list[str],
+    directories: dict[int, list[list[str]]],
+) -> dict[str, str]:
+    """Return the digests of the dimensions and of the flags of identity, where there are any."""
+    results = sorted(map(_told, live))
+    rosters = sorted(map(_told, context.ledger.live_partitions(ROSTER)))
+    made = {}
+    if results or directories:
+        made[DIMENSIONS] = digest([basis, results, sorted(directories.items())])
+    if results or rosters:
+        made[IDENTITY] = digest([basis, results, rosters])
     return made
+
+
+def _told(part: LivePartition) -> list[str]:
+    return [part.load_id, part.source, part.partition]
 
 
 def _loads_by_year(context: Context, table: str) -> dict[int, list[list[str]]]:
     loads: dict[int, list[list[str]]] = defaultdict(list)
     for part in context.ledger.live_partitions(table):
         for name in part.slices:
-            loads[slice_parts(name)[1]].append([part.load_id, part.source, part.partition])
+            loads[slice_parts(name)[1]].append(_told(part))
     return {year: sorted(parts) for year, parts in loads.items()}
 
 

@@ -11,7 +11,7 @@ from flows.context import Context
 from flows.stages.extract import Extract
 from flows.stages.rows import RowTally, StagedRows
 from flows.stages.work import Resolved, Work
-from transforms.faults import all_faults
+from transforms.faults import all_faults, all_flags
 from warehouse.ledger import Step
 from warehouse.ledger_records import FlagCount
 
@@ -58,11 +58,13 @@ def record_rows(
     """Note in the ledger which rows left and why, and how many stay with which remark."""
     rejects = one_per_code(con, all_faults(tally.rejects))
     context.ledger.record_rows(load_id, rejects, "reject")
-    aside = one_per_code(con, all_faults(tally.set_aside))
+    # Every record that is set aside is so for one reason; a row may stand here once for each.
+    aside = all_faults(tally.set_aside).sort_by("source_row")
     context.ledger.record_rows(load_id, aside, "set_aside")
-    con.register("flagged", one_per_code(con, all_faults(tally.flags)))
+    flags = all_flags(tally.flags)
+    con.register("flagged", one_per_code(con, flags, "source_row, source_record"))
     counts = con.execute(
-        "SELECT code, field, count(*), list(source_row ORDER BY source_row)[:?] "
+        "SELECT code, field, count(*), list(DISTINCT source_row ORDER BY source_row)[:?] "
         "FROM flagged GROUP BY code, field",
         [FIRST_ROWS],
     ).fetchall()
@@ -71,12 +73,14 @@ def record_rows(
     )
 
 
-def one_per_code(con: duckdb.DuckDBPyConnection, faults: pa.Table) -> pa.Table:
-    """Return one fault for each row and code; of several fields the names are joined."""
+def one_per_code(
+    con: duckdb.DuckDBPyConnection, faults: pa.Table, whose: str = "source_row"
+) -> pa.Table:
+    """Return one fault for each row (or record) and code, the names of its fields joined."""
     con.register("told", faults)
     return con.sql(
-        "SELECT source_row, code, string_agg(DISTINCT field, ', ' ORDER BY field) AS field "
-        "FROM told GROUP BY source_row, code ORDER BY source_row, code"
+        f"SELECT {whose}, code, string_agg(DISTINCT field, ', ' ORDER BY field) AS field "
+        f"FROM told GROUP BY {whose}, code ORDER BY {whose}, code"
     ).to_arrow_table()
 
 

@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 
 from configs.catalogue import Catalogue
 from configs.source_models import Source
+from flows.stages.records import RecordNumbers
 from transforms.encode import Encoded, Encoder
-from transforms.faults import all_faults
+from transforms.faults import all_faults, all_flags
 from transforms.pieces import Piece
 from validation.rows import check_rows
-from warehouse.staging import StagedFiles, Staging
+from warehouse.staging import StagedFiles, Staging, record_keys
 
 PIECES_AT_ONCE = 2
 
@@ -27,8 +28,8 @@ PIECES_AT_ONCE = 2
 class RowTally:
     """What became of a file's rows so far, and under which codes.
 
-    received + made = staged + rejected + aside. Rows are counted, not row numbers: of a record that
-    makes several rows (OneRoster) all have one number.
+    received + made = staged + rejected + aside. Records are counted, not row numbers: the records
+    of one row of the file all have its number.
     """
 
     received: int = 0
@@ -72,7 +73,8 @@ def stage_rows(
 ) -> StagedRows:
     """Code, check and stage every piece; two pieces are worked on at a time, in order.
 
-    Each row of the file ends in exactly one place: staged, rejected or set aside.
+    Each record ends in exactly one place: staged, rejected or set aside. A fault in one record
+    rejects every record of its row, for in quarantine lies the row of the file.
     """
     tally = RowTally()
     with Staging(folder, source.partition) as staging:
@@ -99,14 +101,16 @@ def check_piece(
 ) -> CheckedPiece:
     """Return the good rows of a piece and every fault of the others."""
     encoded = encoder.encode(piece)
-    found = check_rows(encoded.table, source, catalogue, encoded.faults)
-    rejects = all_faults([encoded.faults, found.rejects])
-    flags = all_faults([encoded.flags, found.flags])
+    numbers = RecordNumbers.of(encoded.table)
+    known = numbers.of_every_record(encoded.faults)
+    found = check_rows(numbers.numbered(encoded.table), source, catalogue, known)
+    rejects = all_faults([encoded.faults, numbers.rejects(found.rejects)])
+    flags = all_flags([encoded.flags, numbers.flags(found.flags)])
     good, flags = _good_rows(encoded, rejects, flags)
     return CheckedPiece(
         good=with_flags(good, flags),
-        received=piece.rows_in,
-        made=piece.rows_made,
+        received=encoded.rows_in,
+        made=encoded.rows_made,
         rejected=encoded.table.num_rows - good.num_rows + piece.faults.num_rows,
         rejects=rejects,
         set_aside=encoded.set_aside,
@@ -125,31 +129,32 @@ def _good_rows(encoded: Encoded, rejects: pa.Table, flags: pa.Table) -> tuple[pa
 
 
 def with_flags(table: pa.Table, flags: pa.Table) -> pa.Table:
-    """Return the table with column `flags`: sorted codes joined by commas, null where none."""
+    """Return the table with column `flags`: a record's sorted codes and commas, null where none."""
     if not flags.num_rows:
         return table.append_column("flags", pa.nulls(table.num_rows, pa.string()))
     texts = flag_texts(flags)
-    place = pc.index_in(table["source_row"], value_set=texts["source_row"].combine_chunks())
+    place = pc.index_in(record_keys(table), value_set=record_keys(texts))
     return table.append_column("flags", texts["flags"].combine_chunks().take(place))
 
 
 def flag_texts(flags: pa.Table) -> pa.Table:
-    """Return `source_row` and `flags`, a row for each flagged row: its distinct codes, sorted.
+    """Return `source_row`, `source_record` and `flags`: the distinct codes, sorted, of each record.
 
-    >>> from transforms.faults import fault_table
-    >>> flag_texts(pa.concat_tables([fault_table([5], "B", None), fault_table([5], "A", "x")]))[
-    ...     "flags"].to_pylist()
+    >>> from transforms.faults import flag_table
+    >>> flags = [flag_table([5], [0], "B", None), flag_table([5], [0], "A", "x")]
+    >>> flag_texts(pa.concat_tables(flags))["flags"].to_pylist()
     ['A,B']
     """
-    codes: dict[int, set[str]] = {}
-    pairs = zip(flags["source_row"].to_pylist(), flags["code"].to_pylist(), strict=True)
-    for row, code in pairs:
-        codes.setdefault(row, set()).add(code)
-    rows = sorted(codes)
+    codes: dict[tuple[int, int], set[str]] = {}
+    columns = (flags[name].to_pylist() for name in ("source_row", "source_record", "code"))
+    for row, record, code in zip(*columns, strict=True):
+        codes.setdefault((row, record), set()).add(code)
+    records = sorted(codes)
     return pa.table(
         {
-            "source_row": pa.array(rows, pa.int32()),
-            "flags": pa.array([",".join(sorted(codes[row])) for row in rows], pa.string()),
+            "source_row": pa.array([row for row, _ in records], pa.int32()),
+            "source_record": pa.array([record for _, record in records], pa.int16()),
+            "flags": pa.array([",".join(sorted(codes[one])) for one in records], pa.string()),
         }
     )
 

@@ -40,14 +40,98 @@ COLUMNS = {
         "2022_23": 363,
         "2022_23_record_identifier": 364,
         "2023_24": 375,
+        "2016_17_fixed": 227,
+        "2017_18": 249,
+        "2018_19_fixed": 268,
+        "2018_19": 292,
+        "2020_21_fixed": 310,
+        "2020_21": 351,
+        "2021_22_fixed": 321,
+        "2024_25": 401,
     },
-    "iready_diagnostic": {"ela_2021": 42, "math_2021": 35, "ela_2025": 65, "math_2025": 58},
+    "ca_caaspp_student_2016": {"2015_16": 165},
+    "ca_elpac_summative": {
+        "2018_19_fixed": 99,
+        "2018_19": 99,
+        "2019_20_fixed": 293,
+        "2019_20": 293,
+        "2020_21_fixed": 341,
+        "2020_21": 343,
+        "2021_22": 370,
+        "2022_23": 369,
+        "2023_24": 370,
+        "2024_25": 376,
+    },
+    "ca_elpac_initial": {
+        "2018_19": 74,
+        "2021_22": 278,
+        "2022_23_fixed": 289,
+        "2022_23": 289,
+        "2024_25": 290,
+    },
+    "cers_export": {"columns_59": 59, "columns_64": 64},
+    "iready_diagnostic": {
+        "ela_2021": 42,
+        "math_2021": 35,
+        "ela_2025": 65,
+        "math_2025": 58,
+        "ela_ytd_2021": 229,
+        "math_ytd_2021": 183,
+    },
+    "nwea_map_growth": {"export_2021": 143, "assessment_results_2013": 64},
+    "nwea_legacy_roster": {"students_by_school_2013": 11},
+    "dibels8_mclass": {"benchmark_2023": 105},
+    "lectura_mclass": {"benchmark_2023": 84},
+    "renaissance_star": {"historical_v2": 126},
+    "fountas_pinnell": {"district_export": 29},
+    "local_benchmark_long": {"template": 17},
+    "local_benchmark_wide": {"by_window": 22, "by_window_and_subject": 30},
+    "writing_rubric": {"six_points": 22, "four_points": 22},
     "ca_school_directory": {
         "star_2013": 10,
         "caaspp_2015": 10,
         "caaspp_2021": 10,
         "caaspp_2024": 10,
     },
+    "ca_caaspp_research": {
+        "sb_2015": 33,
+        "sb_2016": 33,
+        "sb_2017": 32,
+        "sb_2021": 33,
+        "sb_2024": 69,
+        "cast_2021": 39,
+        "cast_2024": 48,
+        "caa_2024": 23,
+        "csa_2024": 23,
+        "csa_2025": 67,
+    },
+    "ca_elpac_research": {
+        "summative_2018": 69,
+        "summative_2019": 70,
+        "summative_2024": 72,
+        "initial_2019": 34,
+        "initial_2024": 36,
+    },
+    "ca_star_research": {"star_csv": 25},
+    "ca_star_county_means": {"star_2013_clean_wide": 16},
+    "ca_dashboard": {"dashboard_2017": 8, "dashboard_2019": 19},
+    "ca_2015_results": {"wide_2015": 210},
+    "access_for_ells": {"2021": 166, "2026": 173},
+    "alternate_access": {"2021": 181, "2026": 218},
+    "calpads_sela": {
+        "download": 17,
+        "with_header": 17,
+        "submission": 16,
+        "submission_with_header": 16,
+    },
+    "calpads_senr": {"download": 41, "with_header": 41},
+    "calpads_sinf": {"download": 44, "with_header": 44},
+    "roster_csv": {"plain": 16},
+    "tx_staar": {"csv_2023": 374, "fixed_2023": 44, "fixed_2022": 44, "fixed_2021": 50},
+    "tx_staar_alt": {"fixed_2023": 40, "fixed_2022": 40, "fixed_2021": 45},
+    "tx_staar_eoc": {"fixed_2021": 27},
+    "tx_staar_eoc_alt": {"fixed_2021": 26},
+    "tx_staar_interim": {"2023": 84},
     "oneroster": {"oneroster_1_1": 25},
     "results_csv": {"plain": 12},
 }
@@ -118,19 +202,51 @@ def test_no_two_eras_of_one_test_overlap(name):
 
 def test_what_is_proficient_is_as_published():
     assert {name: one.proficient_from for name, one in CATALOGUE.assessments.items()} == {
+        "ca_dashboard": 4,
         "caaspp_caa": 3,
         "caaspp_sb": 3,
+        "capa": 4,
         "cast": 3,
+        "cma": 4,
         "csa": 3,
+        "cst": 4,
+        "sts": 4,
+        "elpac_initial": 3,
+        "elpac_summative": 4,
+        "sb_ica": 3,
+        "dibels8": 3,
+        "fountas_pinnell": None,
         "iready": 4,
+        "iready_on_level": 3,
+        "lectura": 3,
+        "local_benchmark": 3,
+        "map_growth": 3,
+        "renaissance_star": 4,
+        "writing_rubric_4": 3,
+        "writing_rubric_6": 4,
         "results_csv": 3,
         "state_long": 3,
+        "access": 5,
+        "alternate_access": 6,
+        "alternate_access_2026": 5,
+        "staar_3_8": 3,
+        "staar_alt": 2,
+        "staar_eoc": 3,
+        "staar_interim": 3,
     }
 
 
 def test_only_scales_that_run_through_the_grades_are_vertical():
     vertical = {n for n, one in CATALOGUE.assessments.items() if one.scale == "vertical"}
-    assert vertical == {"caaspp_sb", "iready", "results_csv", "state_long"}
+    assert vertical == {
+        "caaspp_sb",
+        "iready",
+        "iready_on_level",
+        "map_growth",
+        "renaissance_star",
+        "results_csv",
+        "state_long",
+    }
 
 
 # --- sources ----------------------------------------------------------------------------------
@@ -145,7 +261,9 @@ def layout_of(source: str, name: str) -> Layout:
 
 def fits(source: Source, layout: Layout, header: set[str]) -> bool:
     needed = [names for _, names in needed_columns(source, layout)]
-    return header >= set(layout.signature) and all(header & set(names) for names in needed)
+    known = {*header, *layout.record_columns}
+    whole = header >= set(layout.signature) and not header & set(layout.without)
+    return whole and all(known & set(names) for names in needed)
 
 
 def test_every_source_is_known_here():
@@ -172,11 +290,16 @@ def test_a_layout_has_its_published_number_of_columns_each_once(source, layout):
 
 @pytest.mark.parametrize("source, layout", LAYOUTS)
 def test_a_header_decides_which_layout_it_is(source, layout):
-    """Another layout may fit only if it reads the header alike; the closer one is preferred."""
+    """Another layout may fit only if it reads the header alike; the closer one is preferred.
+
+    Those of fixed width have no header in their files: the length of the records tells them.
+    """
     mine = layout_of(source, layout)
     header = set(mine.columns)
     assert fits(CATALOGUE.sources[source], mine, header)
     for other in CATALOGUE.sources[source].layouts:
+        if (other.record_length, other.headerless) != (mine.record_length, mine.headerless):
+            continue
         if other.name != mine.name and fits(CATALOGUE.sources[source], other, header):
             assert (other.constants, other.absent) == (mine.constants, mine.absent)
             assert other.columns != mine.columns
@@ -184,12 +307,13 @@ def test_a_header_decides_which_layout_it_is(source, layout):
 
 @pytest.mark.parametrize("source, layout", LAYOUTS)
 def test_a_header_is_of_one_source_only(source, layout):
-    header = set(layout_of(source, layout).columns)
+    mine = layout_of(source, layout)
     claiming = {
         name
         for name in SOURCES
         for other in CATALOGUE.sources[name].layouts
-        if fits(CATALOGUE.sources[name], other, header)
+        if other.record_length == mine.record_length
+        and fits(CATALOGUE.sources[name], other, set(mine.columns))
     }
     assert claiming == {source}
 
@@ -213,10 +337,10 @@ def test_a_renamed_column_never_passes_for_another_layout(source, layout):
 
 def test_every_header_file_is_used():
     used = {
-        layout["header"]
+        layout.get("header")
         for path in (SHIPPED / "sources").glob("*.yml")
         for layout in yaml.safe_load(path.read_text(encoding="utf-8"))["layouts"]
-        if isinstance(layout["header"], str)
+        if isinstance(layout.get("header"), str)
     }
     assert used == {path.name for path in (SHIPPED / "sources" / "headers").iterdir()}
 
@@ -246,9 +370,10 @@ def test_the_windows_of_a_year_leave_no_day_out_and_none_twice():
 def test_the_level_codes_of_a_source_are_levels_of_its_assessment():
     for name in SOURCES:
         fields = CATALOGUE.sources[name].fields
-        if "performance_level" in fields and fields["assessment"].value:
+        spec = fields.get("performance_level")
+        if spec is not None and spec.codes and fields["assessment"].value:
             levels = CATALOGUE.assessments[fields["assessment"].value].levels
-            given = set((fields["performance_level"].codes or {}).values())
+            given = {*spec.codes.values(), *(one.code for one in spec.overrides)}
             assert given == {str(level.order) for level in levels}
 
 

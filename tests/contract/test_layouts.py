@@ -17,7 +17,7 @@ import pytest
 from configs.catalogue import load_catalogue
 from configs.errors import FileRefused
 from configs.models import TableField
-from configs.references import allowed_codes, needed_columns
+from configs.references import allowed_codes, needed_columns, spelled_out
 from configs.source_models import FieldSource, Layout, Source, as_list
 from transforms.encode import Encoder
 from transforms.fill import Landing, Setting
@@ -31,7 +31,11 @@ LAYOUTS = [
     for source in CATALOGUE.sources.values()
     for layout in source.layouts
 ]
-DELIMITED = [one for one in LAYOUTS if one.values[0].format.kind == "table"]
+DELIMITED = [
+    one
+    for one in LAYOUTS
+    if one.values[0].format.kind == "table" and one.values[1].record_length is None
+]
 ROWS = 6
 DIGITS = re.compile(r"\^\[0-9\]\{(\d+)\}\$")
 
@@ -46,14 +50,33 @@ def sample_rows(source: Source, layout: Layout) -> list[dict[str, str]]:
     rows: list[dict[str, str]] = []
     for number in range(ROWS):
         row = dict.fromkeys(layout.columns, "")
-        for name, spec in source.fields.items():
-            if name in layout.absent or name in layout.constants:
-                continue
+        carried = {
+            name: spec
+            for name, spec in source.fields.items()
+            if name not in layout.absent and name not in layout.constants
+        }
+        for spec in carried.values():
+            fill_beside_records(row, spec, layout, number)
+        for name, spec in carried.items():
             fill(row, name, spec, source, layout, number)
         if source.race is not None:
             flag_races(row, source, number)
-        rows.append(agreeing(row, source, layout))
+        rows.append(agreeing(belonging(row, source, layout), source, layout))
     return rows
+
+
+def belonging(row: dict[str, str], source: Source, layout: Layout) -> dict[str, str]:
+    """Return the row with the layout's marks and with what keeps it from being set aside."""
+    changed = dict(row)
+    for rule in source.set_aside.values():
+        column = next((name for name in as_list(rule.column) if name in row), None)
+        if column is not None and rule.unless and row[column] not in rule.unless:
+            mark = layout.marks.get(column, "")
+            changed[column] = next(text for text in rule.unless if re.search(mark, text))
+    for column, pattern in layout.marks.items():
+        if column in changed and not re.search(pattern, changed[column]):
+            changed[column] = pattern.strip("^$")
+    return changed
 
 
 def fill(
@@ -66,10 +89,74 @@ def fill(
         columns = [next((column for column in spec.coalesce if column in row), None)]
     field = CATALOGUE.tables[source.table].fields[name]
     for place, column in enumerate(columns):
-        if column is not None and not row[column]:
+        if column is not None and (not row[column] or spec.extract):
             text = value(field, spec, source, layout, number)
+            text = around(row[column], text, spec.extract) if spec.extract else text
             widths = join_widths(spec)
             row[column] = cut(text, widths, place) if widths else text
+    for column in columns_of_records(spec, layout):
+        row[column] = row[column] or value(field, spec, source, layout, number)
+
+
+def around(old: str, text: str, extract: str) -> str:
+    """Return what may stand in a column of which the text is the part that counts."""
+    tries = (text, f"{old or 'x'} {text}", f"{text} x")
+    return next(one for one in tries if (found := re.search(extract, one)) and found[1] == text)
+
+
+def columns_of_records(spec: FieldSource, layout: Layout) -> list[str]:
+    """Return the file's columns behind the record's column that fills a field."""
+    named = as_list(spec.column)
+    spelled = [
+        names
+        for one in layout.records
+        for column in one.columns
+        if column in named
+        for names in spelled_out(one, column)
+    ]
+    return [
+        next(name for name in names if name in layout.columns)
+        for names in spelled
+        if set(names) & set(layout.columns)
+    ]
+
+
+def fill_beside_records(
+    row: dict[str, str], spec: FieldSource, layout: Layout, number: int
+) -> None:
+    """Fill a column that is joined with the records' variable: all of them must have a code."""
+    variables = {
+        name: codes
+        for one in layout.records
+        for name in one.over
+        for codes in [codes_of(name, layout)]
+    }
+    parts = [as_list(part) for part in spec.join or []]
+    if not spec.codes or not any(set(names) & set(variables) for names in parts):
+        return
+    (column,) = [name for names in parts for name in names if name in row]
+    (codes,) = [variables[name] for names in parts for name in names if name in variables]
+    firsts = list(dict.fromkeys(code.removesuffix(codes[0]) for code in spec.codes))
+    fitting = [first for first in firsts if all(first + code in spec.codes for code in codes)]
+    row[column] = fitting[number % len(fitting)]
+
+
+def codes_of(variable: str, layout: Layout) -> list[str]:
+    """Return every code that the records of a layout have in a variable."""
+    return [code for one in layout.records for code in one.over.get(variable, {})]
+
+
+def records_in_a_row(layout: Layout) -> int:
+    """Return how many records a row makes whose every column is filled."""
+    made = 0
+    for one in layout.records:
+        columns = [list(spelled_out(one, column)) for column in one.columns]
+        there = [
+            any(set(names) & set(layout.columns) for names in found)
+            for found in zip(*columns, strict=True)
+        ]
+        made += sum(there)
+    return made or 1
 
 
 def join_widths(spec: FieldSource) -> list[int]:
@@ -101,8 +188,10 @@ def value(field: TableField, spec: FieldSource, source: Source, layout: Layout, 
         return f"{10 ** (width - 1) + 7 * (number + 1)}"
     if field.kind == "code":
         return allowed_codes(CATALOGUE, field.vocabulary or "")[0]
+    if spec.parse in ("proportion", "percent"):
+        return "0.5"
     if field.kind in ("integer", "decimal") or spec.pattern:
-        return "1" if field.maximum and field.maximum < 10 else "2500"
+        return "1" if field.maximum and field.maximum <= 100 else "2500"
     return f"Text {number}"
 
 
@@ -113,7 +202,7 @@ def flag_races(row: dict[str, str], source: Source, number: int) -> None:
         column = next((name for name in as_list(names) if name in row), None)
         if column is not None:
             is_yes = place == number % len(source.race.columns)
-            row[column] = (source.race.yes if is_yes else source.race.no)[0]
+            row[column] = (source.race.yes if is_yes else source.race.no or [""])[0]
 
 
 def agreeing(row: dict[str, str], source: Source, layout: Layout) -> dict[str, str]:
@@ -122,17 +211,21 @@ def agreeing(row: dict[str, str], source: Source, layout: Layout) -> dict[str, s
         return row
     said = {name: decoded(row, name, source, layout) for name in ("assessment", "subject")}
     assessment = CATALOGUE.assessments[said["assessment"]]
+    of_subject = [one for one in assessment.score_ranges if one.subject == said["subject"]]
     ranges = [
         one
-        for one in assessment.score_ranges
-        if one.subject == said["subject"]
-        and (one.to_year or 9999) >= spring_year(layout)
+        for one in of_subject
+        if (one.to_year or 9999) >= spring_year(layout)
         and (one.from_year or 0) <= spring_year(layout)
     ]
     changed = dict(row)
+    if of_subject:
+        put(changed, "grade", of_subject[0].grade, source)
     if ranges:
         put(changed, "grade", ranges[0].grade, source)
         put(changed, "scale_score", f"{ranges[0].lowest:g}", source)
+    if "performance_level" not in source.fields:
+        return changed
     if not source.fields["performance_level"].codes:
         put(changed, "performance_level", "1", source)
     elif ranges:
@@ -147,7 +240,7 @@ def decoded(row: dict[str, str], name: str, source: Source, layout: Layout) -> s
     spec = source.fields.get(name)
     if name in layout.constants or spec is None or spec.value is not None:
         return layout.constants.get(name) or (spec.value if spec else "") or ""
-    raw = next(row[column] for column in as_list(spec.column) if column in row)
+    raw = next((row[column] for column in as_list(spec.column) if column in row), "")
     return (spec.codes or {}).get(raw, raw)
 
 
@@ -223,8 +316,26 @@ def sample(source: Source, layout: Layout) -> io.BytesIO:
     rows = sample_rows(source, layout)
     if source.format.kind == "oneroster":
         return zipped(rows)
+    if layout.record_length is not None:
+        return fixed(layout, rows)
     header = list(layout.columns)
-    return written(source, header, [[row[name] for name in header] for row in rows])
+    values = [[row[name] for name in header] for row in rows]
+    if layout.headerless:
+        return written(source, values[0], values[1:])
+    return written(source, header, values)
+
+
+def fixed(layout: Layout, rows: list[dict[str, str]]) -> io.BytesIO:
+    """Return records of fixed width; a code too long for its column gives way to one that fits."""
+    lines = [[" "] * (layout.record_length or 0) for _ in rows]
+    for one in layout.positions or []:
+        width = one.end - one.start + 1
+        texts = [row[one.column] for row in rows]
+        fitting = next(text for text in texts if len(text) <= width)
+        for line, text in zip(lines, texts, strict=True):
+            kept = text if len(text) <= width else fitting
+            line[one.start - 1 : one.end] = kept.ljust(width)
+    return io.BytesIO("".join("".join(line) + "\n" for line in lines).encode())
 
 
 class _AnySchool:
@@ -236,9 +347,11 @@ class _AnySchool:
 
 def loaded(source: Source, stream: io.BytesIO) -> Iterator[tuple[pa.Table, pa.Table]]:
     """Yield every piece's typed rows and their faults, after row rules."""
-    probe = examine(stream, source.format)
-    landing = Landing("sample", "0199017", schools=_AnySchool())
-    setting = Setting(source, match_layout(probe.columns, source), CATALOGUE, landing)
+    probe = examine(stream, source)
+    name = source.file_names[0].replace("*", "x")
+    landing = Landing(name, "0199017", schools=_AnySchool())
+    match = match_layout(probe.columns, source, probe.layout)
+    setting = Setting(source, match, CATALOGUE, landing)
     encoder = Encoder(setting)
     for piece in read_pieces(stream, probe, encoder.columns, encoder.plain_columns):
         encoded = encoder.encode(piece)
@@ -250,10 +363,10 @@ def loaded(source: Source, stream: io.BytesIO) -> Iterator[tuple[pa.Table, pa.Ta
 @pytest.mark.parametrize("source, layout", LAYOUTS)
 def test_a_sample_in_the_layout_is_recognised_and_no_row_is_rejected(source, layout):
     stream = sample(source, layout)
-    probe = examine(stream, source.format)
-    assert match_layout(probe.columns, source).layout.name == layout.name
+    probe = examine(stream, source)
+    assert match_layout(probe.columns, source, probe.layout).layout.name == layout.name
     tables = list(loaded(source, stream))
-    assert sum(table.num_rows for table, _ in tables) == ROWS
+    assert sum(table.num_rows for table, _ in tables) == ROWS * records_in_a_row(layout)
     assert [fault for _, faults in tables for fault in faults.to_pylist()] == []
 
 
@@ -284,9 +397,25 @@ def test_a_sample_without_one_needed_column_is_refused_and_the_rename_is_told(so
         renamed = [f"{name} renewed" if name == column else name for name in header]
         stream = written(source, renamed, [[row[name] for name in header] for row in rows])
         with pytest.raises(FileRefused) as caught:
-            match_layout(examine(stream, source.format).columns, source)
+            match_layout(examine(stream, source).columns, source)
         assert caught.value.code == "UNKNOWN_HEADER"
         assert column in caught.value.found and f"{column} renewed" in caught.value.found
+
+
+def spoilable(source: Source, layout: Layout) -> tuple[str, str]:
+    """Return a column of codes, or else of a pattern, and what no such value there is called."""
+    watched = {c for rule in source.set_aside.values() if rule.unless for c in as_list(rule.column)}
+    found = [
+        (code, column)
+        for name, spec in source.fields.items()
+        for code, strict in (("UNKNOWN_CODE", spec.codes), ("BAD_FORMAT", spec.pattern))
+        if strict and spec.otherwise is None and not spec.derive and name not in layout.absent
+        for column in as_list(spec.column)
+        if column in layout.columns and column not in watched
+    ]
+    read = [c for spec in source.fields.values() for names in spec.spellings for c in names]
+    code, column = max(found, key=lambda one: (one[0] == "UNKNOWN_CODE", -read.count(one[1])))
+    return column, code
 
 
 @pytest.mark.parametrize("source, layout", DELIMITED)
@@ -294,16 +423,10 @@ def test_a_spoilt_sample_is_not_without_faults(source, layout):
     """The test above can fail: a code that no list has is found."""
     rows = sample_rows(source, layout)
     header = list(layout.columns)
-    coded = next(
-        column
-        for name, spec in source.fields.items()
-        if spec.codes and spec.otherwise is None and not spec.derive and name not in layout.absent
-        for column in as_list(spec.column)
-        if column in header
-    )
+    coded, expected = spoilable(source, layout)
     body = [[("no such code" if name == coded else row[name]) for name in header] for row in rows]
     faults = [
         f for _, found in loaded(source, written(source, header, body)) for f in found.to_pylist()
     ]
-    assert {fault["code"] for fault in faults} == {"UNKNOWN_CODE"}
+    assert {fault["code"] for fault in faults} == {expected}
     assert len({fault["source_row"] for fault in faults}) == ROWS

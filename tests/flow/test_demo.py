@@ -33,7 +33,9 @@ RESTRICTED = {
     "student_result": ["student_id", "assessment", "subject", "school_year", "test_window"],
     "mart_achievement_unsuppressed": [*CONTRACT["mart_achievement"], "suppression_reason"],
     "mart_level_unsuppressed": CONTRACT["mart_level"],
-}
+    "roster_match": ["assessment", "school_year", "district_id", "result_id", "roster_id",
+                     "n_students", "n_matched", "match_pct", "is_used"],
+}  # fmt: skip
 NUMBERS = ["n_tested", "n_proficient", "pct_proficient", "pct_proficient_low",
            "pct_proficient_high", "mean_scale_score"]  # fmt: skip
 

@@ -119,3 +119,96 @@ def test_a_file_that_is_like_no_source_is_left_to_nobody(context):
     results(context.workspace.landing / "menu.csv", header="day,dish,price,kitchen")
     (load,) = run_nightly(context).loads
     assert (load.source, load.code) == ("(none)", "NO_SOURCE")
+
+
+@pytest.fixture
+def dated_context(workspace_home: Path, tmp_path, monkeypatch) -> Iterator[Context]:
+    """Open a workspace whose results_csv layout was in use from 2023 to 2024 only."""
+    site = tmp_path / "site" / "sources" / "results_csv.yml"
+    site.parent.mkdir(parents=True)
+    header = RESULTS_HEADER.replace(",", ", ")
+    site.write_text(
+        "name_year: 'year_(20[0-9]{2})'\n"
+        "layouts:\n"
+        "  - name: dated\n"
+        "    citation: Made for this test.\n"
+        "    years: [2023, 2024]\n"
+        f"    header: [{header}]\n"
+    )
+    monkeypatch.setenv("ROCI_CONFIG", str(tmp_path / "site"))
+    opened = open_context()
+    yield opened
+    opened.database.close()
+
+
+def test_rows_of_a_year_that_the_layout_was_not_in_use_are_held(dated_context, tmp_path):
+    load = ingest(dated_context, results(tmp_path / "a.csv", year=2022)).loads[0]
+    assert (load.state, load.code) == ("held", "WRONG_YEAR")
+    assert "2022 (40)" in (load.message or "")
+    assert "2023 to 2024" in (load.message or "")
+    assert rows_loaded(dated_context) == {}
+
+
+def test_a_file_of_another_year_than_its_name_says_is_held_until_released(dated_context, tmp_path):
+    load = ingest(dated_context, results(tmp_path / "year_2024.csv", year=2023)).loads[0]
+    assert (load.state, load.code) == ("held", "WRONG_YEAR")
+    assert run_release(dated_context, load.load_id).loads[0].state == "loaded"
+    right = results(tmp_path / "year_2024.csv", year=2024, score=2410)
+    good = ingest(dated_context, right).loads[0]
+    assert good.state == "loaded"
+    assert rows_loaded(dated_context) == {"2023": 40, "2024": 40}
+
+
+def test_rows_of_a_year_to_come_are_held(context, tmp_path):
+    load = ingest(context, results(tmp_path / "a.csv", year=2030)).loads[0]
+    assert (load.state, load.code) == ("held", "WRONG_YEAR")
+
+
+def test_last_years_results_filed_as_this_years_are_held(context, tmp_path):
+    ingest(context, results(tmp_path / "2023.csv", year=2023))
+    load = ingest(context, results(tmp_path / "2024.csv", year=2024)).loads[0]
+    assert (load.state, load.code) == ("held", "STALE_EXPORT")
+    assert "40 of 40 results of 2024" in (load.message or "")
+    assert rows_loaded(context) == {"2023": 40}
+
+
+def test_students_with_new_scores_are_no_old_export(context, tmp_path):
+    ingest(context, results(tmp_path / "2023.csv", year=2023))
+    assert ingest(context, results(tmp_path / "2024.csv", year=2024, score=2510)).exit_code == 0
+
+
+def test_a_mean_score_that_jumps_is_held(context, tmp_path):
+    def spread(path: Path, shift: int) -> Path:
+        lines = results(path, rows=240).read_text().splitlines()
+        rows = [
+            line.replace(",2500,", f",{2100 + shift + 2 * at},") for at, line in enumerate(lines)
+        ]
+        path.write_text("\n".join(rows) + "\n")
+        return path
+
+    ingest(context, spread(tmp_path / "a.csv", 0))
+    assert ingest(context, spread(tmp_path / "b.csv", 20)).loads[0].state == "loaded"
+    load = ingest(context, spread(tmp_path / "c.csv", 300)).loads[0]
+    assert (load.state, load.code) == ("held", "MEAN_SHIFT")
+    assert "mean" in (load.message or "")
+
+
+def test_results_of_another_source_are_not_counted_twice_whoever_releases_them(
+    workspace_home, tmp_path, monkeypatch
+):
+    shipped = Path("configs/sources/results_csv.yml").read_text()
+    site = tmp_path / "site" / "sources" / "results_again.yml"
+    site.parent.mkdir(parents=True)
+    site.write_text(shipped.replace("name: results_csv", "name: results_again"))
+    monkeypatch.setenv("ROCI_CONFIG", str(tmp_path / "site"))
+    context = open_context()
+    ingest(context, results(tmp_path / "a.csv"))
+    twice = run_ingest(
+        context, "results_again", [results(tmp_path / "b.csv", rows=30)],
+        district=None, engine="direct",
+    ).loads[0]  # fmt: skip
+    assert (twice.state, twice.code) == ("held", "COUNTED_TWICE")
+    assert "30 results that source results_csv" in (twice.message or "")
+    assert run_release(context, twice.load_id).loads[0].state == "held"
+    assert rows_loaded(context) == {"2024": 40}
+    context.database.close()

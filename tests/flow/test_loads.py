@@ -161,7 +161,7 @@ def test_a_corrected_file_takes_the_place_of_the_earlier(either_context, tmp_pat
 def test_another_year_replaces_nothing_and_builds_only_its_slice(either_context, tmp_path):
     context = either_context
     ingest(context, results(tmp_path / "2023.csv", year=2023))
-    outcome = ingest(context, results(tmp_path / "2024.csv", 44, year=2024))
+    outcome = ingest(context, results(tmp_path / "2024.csv", 44, year=2024, score=2512))
     assert (outcome.build.slices_built, outcome.build.slices_kept) == (1, 1)
     assert states(context) == ["loaded", "loaded"]
     assert mart(context, "mart_achievement", "school_year, n_tested", WHOLE) == [

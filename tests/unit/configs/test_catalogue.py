@@ -27,6 +27,19 @@ def test_what_is_shipped_loads():
     assert {"state_long", "results_csv"} <= set(load_catalogue().sources)
 
 
+@pytest.mark.parametrize("changed", [{"levels": []}, {"proficient_from": None}])
+def test_levels_and_what_is_proficient_go_together(tmp_path, changed):
+    write(tmp_path, "assessments/cast.yml", changed)
+    assert "assessments/cast.yml" in faults_of(tmp_path)
+
+
+def test_an_assessment_may_have_neither_levels_nor_a_standard(tmp_path):
+    changed = {"levels": [], "proficient_from": None}
+    write(tmp_path, "assessments/fountas_pinnell.yml", changed)
+    one = load_catalogue(tmp_path).assessments["fountas_pinnell"]
+    assert (one.levels, one.proficient_from) == ([], None)
+
+
 def test_all_faults_are_told_together_each_with_its_file_and_key(tmp_path):
     write(tmp_path, "sources/state_long.yml", {"threshold": {"rejected_pct": 400}})
     write(tmp_path, "assessments/cast.yml", {"proficient_from": 7})

@@ -79,6 +79,11 @@ FIELD_FAULTS = {
         {"layouts": [{"name": "a", "citation": "", "header": ["ID", "ID"]}]},
         "layout a: header: a column stands there twice",
     ),
+    "a column that a layout is without and has": (
+        STATE_LONG,
+        {"layouts": [{"name": "a", "citation": "", "header": ["ID"], "without": ["ID"]}]},
+        "layout a: without: the header has column ID",
+    ),
     "a signature that the header lacks": (
         STATE_LONG,
         {"layouts": [{"name": "a", "citation": "", "header": ["ID"], "signature": ["YEAR"]}]},

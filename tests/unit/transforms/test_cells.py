@@ -218,6 +218,18 @@ def test_each_assessment_has_its_own_proficient_level():
     assert found == {"invented": 0, "lenient": 1}
 
 
+def test_an_assessment_without_levels_counts_beside_one_that_has_them():
+    unlevelled = ASSESSMENT.model_copy(
+        update={"name": "unlevelled", "levels": [], "proficient_from": None}
+    )
+    plan = CellPlan(CROSSED, ONE_WAY, {"invented": ASSESSMENT, "unlevelled": unlevelled})
+    rows = [row(performance_level=3), row(assessment="unlevelled", performance_level=None)]
+    cells = cells_of(rows, plan).drop_duplicates("assessment").set_index("assessment")
+    assert list(cells.loc[["invented", "unlevelled"], "n_tested"]) == [1, 1]
+    levels = cells[[f"n_level_{k}" for k in plan.levels]].sum(axis=1)
+    assert list(levels[["invented", "unlevelled"]]) == [1, 0]
+
+
 def test_score_sums_are_exact_where_floats_are_not():
     cells = cells_of([row(scale_score=score) for score in [0.1] * 10 + [1e9, 0.01]])
     assert cells["score_sum"].max() == 1000000001.01

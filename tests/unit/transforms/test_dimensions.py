@@ -82,6 +82,38 @@ def test_a_school_may_change_its_name_from_year_to_year():
     assert [row[2] for row in schools(directory, [])] == ["Elm", "Oak"]
 
 
+def test_a_school_number_in_two_districts_is_two_schools():
+    named = [("D1", "Elm", "Elm School"), ("D2", "Ash", "Ash School")]
+    directory = [(2024, "SB", "SCHOOL", d, name, "S1", school) for d, name, school in named]
+    results = [(2023, d, name, "S1", school) for d, name, school in named]
+    assert [row[:4] for row in schools(directory, results, partners=["D2/S1"])] == [
+        (2023, "D1/S1", "Elm School", "D1"),
+        (2023, "D2/S1", "Ash School", "D2"),
+        (2024, "D1/S1", "Elm School", "D1"),
+        (2024, "D2/S1", "Ash School", "D2"),
+    ]
+
+
+def test_a_new_name_in_the_results_of_one_year_leaves_the_other_years_alone():
+    results = [(2023, "D1", "D", "S1", "Elm"), *[(2024, "D1", "D", "S1", "Oak")] * 3]
+    assert [row[2] for row in schools([], results)] == ["Elm", "Oak"]
+
+
+def test_an_assessment_without_levels_has_a_row_for_each_subject_and_no_standard():
+    assessment = Assessment(
+        name="invented",
+        title="Invented Test",
+        citation="none",
+        subjects=["ela", "math"],
+        levels=[],
+        scale="by_grade",
+    )
+    rows = dim_assessment({"invented": assessment}).to_pylist()
+    assert [row["subject"] for row in rows] == ["ela", "math"]
+    said = ("performance_level", "level_label", "is_proficient", "proficient_from")
+    assert {row[name] for row in rows for name in (*said, "proficient_label")} == {None}
+
+
 def test_assessments_have_a_row_for_each_subject_and_level():
     assessment = Assessment(
         name="invented",

@@ -63,7 +63,7 @@ def encode(lines, source=None, landing=None, block_bytes=1 << 20):
     source = source or a_source()
     header = ",".join(source.layouts[0].columns)
     stream = io.BytesIO("\n".join([header, *lines, ""]).encode())
-    found = examine(stream, source.format)
+    found = examine(stream, source)
     match = match_layout(found.columns, source)
     setting = Setting(source, match, a_catalogue(), landing or Landing())
     encoder = encoder_of_file(stream, found, setting)
@@ -110,6 +110,7 @@ def test_a_row_is_typed_in_the_order_of_the_fields():
         "performance_level": 2,
         "is_scored": True,
         "source_row": 2,
+        "source_record": 0,
     }
 
 
@@ -355,6 +356,75 @@ def test_the_encoder_reads_only_the_columns_it_needs_and_ids_as_plain_strings():
     _, encoder = encode([GOOD + ",x"], source=source)
     assert encoder.columns == HEADER
     assert encoder.plain_columns == ["id"]
+
+
+def test_a_default_fills_what_the_columns_leave_blank():
+    spec = FieldSource(column="race", codes={"500": "HISPANIC"}, default="UNKNOWN")
+    source = a_source(fields=PLAIN | {"ethnicity": spec})
+    assert column(one([GOOD, row(race="")], source=source), "ethnicity") == ["HISPANIC", "UNKNOWN"]
+
+
+def test_a_default_is_not_for_a_value_at_fault():
+    spec = FieldSource(column="race", codes={"500": "HISPANIC"}, default="UNKNOWN")
+    encoded = one([row(race="?")], source=a_source(fields=PLAIN | {"ethnicity": spec}))
+    assert faults(encoded) == [(2, "UNKNOWN_CODE", "ethnicity")]
+
+
+def test_a_default_fills_a_field_that_the_layout_lacks_or_whose_columns_are_not_there():
+    fields = PLAIN | {
+        "ethnicity": FieldSource(column="race", default="UNKNOWN"),
+        "gender": FieldSource(coalesce=["sex", "gender"], default="UNKNOWN"),
+    }
+    header = [*(h for h in HEADER if h != "race"), "sex"]
+    source = a_source(header=header, fields=fields, layout={"absent": ["ethnicity", "gender"]})
+    line = ",".join([*(cell for cell in GOOD.split(",") if cell != "500"), "F"])
+    encoded = one([line], source=source)
+    assert column(encoded, "ethnicity") == column(encoded, "gender") == ["UNKNOWN"]
+
+
+def test_a_default_comes_after_what_fills_missing_values():
+    spec = FieldSource(column="cds", if_missing="landing_district", default="0")
+    source = a_source(fields=PLAIN | {"district_id": spec})
+    encoded = one([row(cds="")], source=source, landing=Landing(district_id="D1"))
+    assert column(encoded, "district_id") == ["D1"]
+
+
+def test_an_id_of_a_person_may_be_a_part_of_a_value_or_a_default():
+    spec = FieldSource(column="id", extract="^S-([0-9]+)$", default="none")
+    source = a_source(fields=PLAIN | {"student_id": spec})
+    encoded = one([row(id="S-7"), row(id=""), row(id="7")], source=source)
+    assert column(encoded, "student_id") == ["7", "none", None]
+    assert faults(encoded) == [(4, "BAD_FORMAT", "student_id")]
+
+
+def aside_unless(*values, **more):
+    rule = SetAside(column="shown", unless=list(values), reason="-")
+    return a_source(set_aside={"NOT_OURS": rule}, **more)
+
+
+def test_all_rows_but_those_with_a_listed_value_are_set_aside():
+    lines = [GOOD, row(shown=" Y "), row(shown="X"), row(shown="")]
+    encoded = one(lines, source=aside_unless("Y"))
+    assert encoded.set_aside["source_row"].to_pylist() == [4, 5]
+
+
+def test_a_missing_value_stays_where_the_blank_is_listed():
+    lines = [GOOD, row(shown="X"), row(shown=""), row(shown="NA")]
+    encoded = one(lines, source=aside_unless("Y", "", missing=["", "NA"]))
+    assert encoded.set_aside["source_row"].to_pylist() == [3]
+
+
+def test_a_blank_race_flag_is_no_where_the_source_says_so():
+    header = [*HEADER, "h", "w"]
+    fields = PLAIN | {
+        "ethnicity": FieldSource(derive="ethnicity"),
+        "race_flags": FieldSource(derive="race_flags"),
+    }
+    flags = RaceFlags(columns={"HISPANIC": "h", "WHITE": "w"}, yes=["Y"], no=["N", ""])
+    source = a_source(header=header, fields=fields, race=flags)
+    encoded = one([GOOD + ",,", GOOD + ",,Y"], source=source)
+    assert column(encoded, "race_flags") == ["", "WHITE"]
+    assert column(encoded, "ethnicity") == [None, "WHITE"]
 
 
 CELLS = st.sampled_from(["", "ELA", "2024", "3", "1000000001", "123456789", "x\x00", "Y", "9"])

@@ -11,12 +11,28 @@ from transforms.parse import Decoder, FieldRules
 SPECS = [
     {"pad": 4, "pattern": "[0-9]{4}", "not_values": ["0000"]},
     {"pad": 4},
+    {"pad": 4, "lost_zeros": 2},
+    {"pad": 4, "pattern": "[0-9]{2,4}"},
     {"pattern": "(?=1).{4}"},
     {"missing": ["NA"], "slice": (0, 2)},
     {"pattern": ".*", "missing": ["NA"]},
     {},
 ]
-VALUES = ["1234", "", " 1234 ", "123", "12\x0034", "NA", "0000", "x", "Peña", "a\nb", "\u00a0"]
+VALUES = [
+    "1234",
+    "",
+    " 1234 ",
+    "123",
+    "12",
+    "1",
+    "12\x0034",
+    "NA",
+    "0000",
+    "x",
+    "Peña",
+    "a\nb",
+    "\u00a0",
+]
 
 
 def read_both_ways(values, spec, strip=True):

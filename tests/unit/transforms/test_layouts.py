@@ -2,7 +2,8 @@ import pytest
 
 from configs.errors import FileRefused
 from configs.source_models import FieldSource, Layout, Override, RaceFlags, SetAside, Source
-from transforms.layouts import columns_to_read, likeness, match_layout
+from transforms.layouts import columns_to_read, likeness_to, match_layout
+from transforms.renames import likeness
 
 
 def a_source(name="example", layouts=None, **fields):
@@ -167,3 +168,79 @@ def test_names_are_alike_by_letters_or_by_words():
     assert likeness("SSID", "StudentSSID") > 0.5
     assert likeness("ELStatus", "Status EL") == 1.0
     assert likeness("Score", "Home Language") < 0.5
+
+
+@pytest.mark.parametrize(
+    ("layout_has", "file_has"),
+    [
+        ("LEP(Limited English Proficient)Status", "ELStatus"),
+        ("Statewide_Student_Identifier(SSID)", "SSID"),
+        ("CALPADSIDEAIndicator", "CALPADSSpecialEducation"),
+        ("ReportingEthnicity", "EthnicityforTesting"),
+        ("Overall Scale Score", "Scale Score Overall"),
+    ],
+)
+def test_a_rename_is_found_whichever_of_the_names_is_the_newer(layout_has, file_has):
+    for own, other in ((layout_has, file_has), (file_has, layout_has)):
+        source = a_source(
+            layouts=[Layout(name="only", citation="-", header=["ID", "Grade", own])],
+            student_id=FieldSource(column="ID"),
+            el_status=FieldSource(column=own),
+        )
+        found = refusal(["ID", "Grade", other], source).found
+        assert f"likely renamed: {own} -> {other}" in found
+        assert "of layout only they lack" in found and f"besides {other}" in found
+
+
+def test_no_column_is_in_two_renames_and_the_likeliest_is_first():
+    header = ["ID", "Grade", "Total Score", "Score", "Other"]
+    source = a_source(
+        layouts=[Layout(name="only", citation="-", header=header)],
+        student_id=FieldSource(column="ID"),
+        scale_score=FieldSource(column="Score"),
+        raw_score=FieldSource(column="Total Score"),
+    )
+    found = refusal(["ID", "Grade", "Score Total", "The Score", "Other"], source).found
+    assert found.endswith("likely renamed: Total Score -> Score Total; Score -> The Score")
+
+
+def formless():
+    return a_source(
+        layouts=[
+            Layout(name="named", citation="-", header=["SSID", "Score"]),
+            Layout(
+                name="bare",
+                citation="-",
+                header=["SSID", "Score", "Level"],
+                headerless=True,
+                marks={"SSID": "[0-9]+"},
+            ),
+            Layout(
+                name="fixed",
+                citation="-",
+                positions=[
+                    {"column": "SSID", "start": 1, "end": 3},
+                    {"column": "Score", "start": 4, "end": 6},
+                ],
+                record_length=6,
+            ),
+        ]
+    )
+
+
+def test_a_header_is_never_of_a_layout_whose_files_have_none():
+    assert match_layout(["SSID", "Score", "Level"], formless()).layout.name == "named"
+
+
+def test_the_layout_that_the_form_has_shown_is_the_only_one_tried():
+    columns = ["SSID", "Score"]
+    assert match_layout(columns, formless(), "fixed").layout.name == "fixed"
+    assert match_layout([*columns, "Level"], formless(), "bare").layout.name == "bare"
+
+
+def test_a_source_without_any_header_refuses_one_and_is_like_none():
+    source = formless()
+    bare = source.model_copy(update={"layouts": source.layouts[1:]})
+    assert "2 columns" in refusal(["SSID", "Score"], bare).found
+    assert likeness_to(["SSID", "Score"], bare) == 0.0
+    assert likeness_to(["SSID", "Score"], bare, "fixed") == 1.0

@@ -4,11 +4,23 @@ import zipfile
 import pytest
 
 from configs.errors import FileRefused
-from configs.source_models import FileFormat
+from configs.source_models import FieldSource, FileFormat, Layout, Source
 from transforms.oneroster import is_oneroster, oneroster_columns, read_oneroster
 from transforms.read import examine, raw_rows, read_pieces
 
-FORMAT = FileFormat(kind="oneroster", encodings=["utf-8"])
+SOURCE = Source(
+    name="example",
+    title="-",
+    publisher="-",
+    citation="-",
+    table="student_roster",
+    file_names=["*"],
+    format=FileFormat(kind="oneroster", encodings=["utf-8"]),
+    layouts=[Layout(name="only", citation="-", header=["users.identifier"])],
+    fields={"student_id": FieldSource(column="users.identifier")},
+    grain=["student_id"],
+    partition=["school_year"],
+)
 TABLES = {
     "manifest.csv": "propertyName,value\noneroster.version,1.1\n",
     "orgs.csv": "sourcedId,status,dateLastModified,name,type,identifier,parentSourcedId\n"
@@ -213,7 +225,7 @@ def test_other_files_are_no_oneroster():
 
 def test_it_is_read_like_any_other_file():
     stream = a_zip()
-    found = examine(stream, FORMAT)
+    found = examine(stream, SOURCE)
     (piece,) = read_pieces(stream, found, ["users.identifier", "orgs.name"])
     assert piece.table.column_names == ["users.identifier", "orgs.name"]
     raw = raw_rows(stream, found, [5])

@@ -155,8 +155,13 @@ def test_a_lost_leading_zero_is_repaired_not_rejected():
     assert decode("0123456") == ("01", None, None)
 
 
-def test_two_lost_zeros_or_letters_are_not_guessed_at():
-    assert read("12345", pad=7, pattern="[0-9]{7}") == "BAD_FORMAT"
+def test_two_lost_zeros_are_put_back_and_three_are_not_guessed_at():
+    decode = Decoder(FieldSource(column="x", pad=7, lost_zeros=2, pattern="[0-9]{7}"), TEXT)
+    assert decode("12345") == ("0012345", None, "LOST_ZERO_REPAIRED")
+    assert decode("1234").fault == "BAD_FORMAT"
+
+
+def test_letters_are_never_padded():
     assert read("12345a", pad=7) == "12345a"
 
 
@@ -177,3 +182,46 @@ def test_control_characters_in_text_are_a_bad_format():
 
 def test_line_ends_within_text_become_blanks():
     assert read("Hill \r\n School") == "Hill School"
+
+
+SEASON = {"extract": r"^(\w+) [0-9]", "codes": {"Fall": "fall"}}
+
+
+def test_the_part_of_a_value_that_counts_is_taken_before_codes():
+    rules = FieldRules("code", frozenset(["fall"]))
+    assert read(" Fall 2021-2022 ", rules, **SEASON) == "fall"
+    assert read("2021-2022", rules, **SEASON) == "BAD_FORMAT"
+    assert read("", rules, **SEASON) is None
+
+
+def test_the_part_of_a_value_is_padded_checked_and_sliced():
+    spec = {"extract": r"\((\d+)\)$", "pad": 4, "pattern": "[0-9]{4}", "slice": (0, 2)}
+    assert read("Elm (123)", **spec) == "01"
+    assert read("Elm (1)", **spec) == "BAD_FORMAT"
+
+
+@pytest.mark.parametrize("raw", ["46.13", "46.13%", "46.13 %"])
+def test_a_percent_may_carry_its_sign(raw):
+    assert read(raw, DECIMAL, parse="percent") == 46.13
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"), [("0.29", 29.0), ("1", 100.0), (".5", 50.0), ("0.123456", 12.3456)]
+)
+def test_a_proportion_becomes_a_percentage_without_noise(raw, value):
+    assert read(raw, DECIMAL, parse="proportion") == value
+
+
+@pytest.mark.parametrize(
+    ("raw", "parse", "fault"),
+    [
+        ("100.1", "percent", "OUT_OF_RANGE"),
+        ("-1%", "percent", "OUT_OF_RANGE"),
+        ("% 4", "percent", "NOT_A_NUMBER"),
+        ("1.01", "proportion", "OUT_OF_RANGE"),
+        ("-0.1", "proportion", "OUT_OF_RANGE"),
+        ("29%", "proportion", "NOT_A_NUMBER"),
+    ],
+)
+def test_no_share_is_less_than_none_or_more_than_all(raw, parse, fault):
+    assert read(raw, DECIMAL, parse=parse) == fault

@@ -62,15 +62,10 @@ def test_a_marked_utf8_file_with_other_bytes_is_refused_rather_than_garbled():
     assert refusal(b"\xef\xbb\xbfid,name\n1,\xf1\n").code == "UNREADABLE_FILE"
 
 
-def test_excel_unicode_text_is_refused_with_the_reason():
-    error = refusal("id,name\n1,x\n".encode("utf-16"))
-    assert error.code == "UNREADABLE_FILE"
-    assert "UTF-16" in error.found
-
-
-def test_utf16_is_read_where_a_source_allows_it():
-    allowed = FileFormat(encodings=["utf-8", "utf-16"])
-    assert examine("id,name\n1,x\n".encode("utf-16"), allowed).columns == ("id", "name")
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_is_read_whatever_encodings_a_source_lists(encoding):
+    found = examine("id,name\n1,Peña\n".encode(encoding), FileFormat(encodings=["utf-8"]))
+    assert (found.columns, found.encoding) == (("id", "name"), encoding)
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04rest", b"\x00\x01\x00\x02" * 100])

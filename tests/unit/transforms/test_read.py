@@ -7,11 +7,23 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from configs.errors import FileRefused
-from configs.source_models import FileFormat
+from configs.source_models import FieldSource, FileFormat, Layout, Source
 from transforms.pieces import distinct_names, raw_of_piece
-from transforms.read import decompressed, examine, raw_rows, read_pieces
+from transforms.read import examine, raw_rows, read_pieces
 
-ANY = FileFormat(delimiters=[",", "^", "\t"])
+ANY = Source(
+    name="example",
+    title="-",
+    publisher="-",
+    citation="-",
+    table="student_result",
+    file_names=["*"],
+    format=FileFormat(delimiters=[",", "^", "\t"]),
+    layouts=[Layout(name="only", citation="-", header=["no column of these files"])],
+    fields={"student_id": FieldSource(value="1")},
+    grain=["student_id"],
+    partition=["school_year"],
+)
 
 
 def read(content, columns=None, plain=(), block_bytes=1 << 20):
@@ -173,11 +185,6 @@ def test_raw_rows_of_a_piece_are_those_of_the_file():
     found = examine(stream, ANY)
     (piece,) = read_pieces(stream, found)
     assert raw_of_piece(piece, [3, 5]).equals(raw_rows(stream, found, [3, 5]))
-
-
-def test_decompressed_passes_plain_text_through():
-    assert decompressed(io.BytesIO(b"a,b\n")).read() == b"a,b\n"
-    assert decompressed(io.BytesIO(gzip.compress(b"a,b\n"))).read() == b"a,b\n"
 
 
 TEXT = st.text(st.characters(codec="cp1252", exclude_categories=["Cc"]), max_size=6)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.source_models import FieldSource, Layout, Repeat, Source
-from transforms.repeats import resolve
+from transforms.repeats import RESOLVED, resolve
 
 NAMES = ["student_id", "school_year", "test_date", "scale_score"]
 
@@ -32,10 +32,11 @@ def leaving(rows, order=None):
     columns = list(zip(*rows, strict=True))
     load = pa.table({name: list(values) for name, values in zip(NAMES, columns, strict=True)})
     load = load.append_column("source_row", pa.array(range(2, len(rows) + 2), pa.int32()))
+    load = load.append_column("source_record", pa.array([0] * len(rows), pa.int16()))
     with duckdb.connect() as con:
         con.register("load", load)
         found = resolve(con, "load", a_source(order))
-    assert found.schema == pa.schema([("source_row", pa.int32()), ("code", pa.string())])
+    assert found.schema == RESOLVED
     return dict(zip(found["source_row"].to_pylist(), found["code"].to_pylist(), strict=True))
 
 
@@ -92,11 +93,62 @@ def test_nulls_in_the_grain_are_equal():
 
 def test_a_load_without_rows_has_no_repeats():
     schema = pa.schema(
-        [("student_id", pa.string()), ("school_year", pa.int32()), ("source_row", pa.int32())]
+        [
+            ("student_id", pa.string()),
+            ("school_year", pa.int32()),
+            ("source_row", pa.int32()),
+            ("source_record", pa.int16()),
+        ]
     )
     with duckdb.connect() as con:
         con.register("load", schema.empty_table())
         assert resolve(con, "load", a_source()).num_rows == 0
+
+
+def leaving_records(records, order=None):
+    """(source_row, source_record) -> code, of records (row, record, student_id, scale_score)."""
+    columns = list(zip(*records, strict=True))
+    load = pa.table(
+        {
+            "source_row": pa.array(columns[0], pa.int32()),
+            "source_record": pa.array(columns[1], pa.int16()),
+            "student_id": list(columns[2]),
+            "school_year": pa.array([2024] * len(records), pa.int32()),
+            "scale_score": list(columns[3]),
+        }
+    )
+    with duckdb.connect() as con:
+        con.register("load", load)
+        found = resolve(con, "load", a_source(order)).to_pylist()
+    return {(one["source_row"], one["source_record"]): one["code"] for one in found}
+
+
+def test_a_record_in_conflict_takes_its_whole_row_along():
+    records = [(2, 0, "A", 1), (2, 1, "B", 1), (3, 0, "A", 2), (4, 0, "C", 1)]
+    assert leaving_records(records) == {
+        (2, 0): "DUPLICATE_CONFLICT",
+        (2, 1): "DUPLICATE_CONFLICT",
+        (3, 0): "DUPLICATE_CONFLICT",
+    }
+
+
+def test_a_repeated_record_leaves_without_its_row():
+    records = [(2, 0, "A", 1), (2, 1, "B", 1), (3, 0, "A", 2)]
+    assert leaving_records(records, ["scale_score"]) == {(2, 0): "REPEATED_TEST"}
+
+
+def test_two_records_of_one_row_that_are_alike_count_once():
+    assert leaving_records([(2, 0, "A", 1), (2, 1, "A", 1)]) == {(2, 1): "DUPLICATE_EXACT"}
+
+
+def test_the_copy_of_a_record_whose_row_is_rejected_takes_its_place():
+    records = [(2, 0, "A", 1), (2, 1, "B", 1), (3, 0, "A", 2), (4, 0, "B", 1)]
+    assert (4, 0) not in leaving_records(records)
+
+
+def test_the_copy_of_a_record_in_conflict_does_not_take_its_place():
+    records = [(2, 0, "A", 1), (3, 0, "A", 2), (4, 0, "A", 1)]
+    assert leaving_records(records)[4, 0] == "DUPLICATE_EXACT"
 
 
 ROWS = st.lists(

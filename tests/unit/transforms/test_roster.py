@@ -17,21 +17,29 @@ RESULT = {
     "district_id": "D1",
     "school_id": "S1",
     "student_id": "100",
+    "local_student_id": None,
     "test_date": date(2024, 4, 10),
     "el_status": None,
     "gender": "F",
+    "disability_status": "NOT_SWD",
+    "econ_status": "SED",
 }
 ENROLMENT = {
     "school_year": 2024,
     "student_id": "100",
     "sourced_id": "u-100",
+    "local_student_id": None,
+    "record_kind": None,
     "district_id": "D1",
     "school_id": "S1",
     "begin_date": date(2023, 8, 15),
     "end_date": date(2024, 6, 15),
     "el_status": "EL",
     "gender": "M",
+    "disability_status": None,
+    "econ_status": None,
 }
+STATUS = {"record_kind": "EL_STATUS", "end_date": None, "gender": None}
 DATES = ("test_date", "begin_date", "end_date")
 
 
@@ -60,6 +68,15 @@ def filled(results, roster):
 
 def el_status(results, roster):
     return [row[1] for row in filled(results, roster)]
+
+
+def group(dimension, roster):
+    """What the roster says of one group of the one test, where the extract says nothing."""
+    con = duckdb.connect()
+    make(con, "results", RESULT, [RESULT | {dimension: None}])
+    make(con, "roster", ENROLMENT, [ENROLMENT | changes for changes in roster])
+    name = fill_from_roster(con, "results", "roster", [dimension])
+    return con.execute(f"SELECT {dimension} FROM {name}").fetchall()[0][0]
 
 
 def test_a_group_is_filled_only_where_the_extract_does_not_state_it():
@@ -142,6 +159,69 @@ def test_the_id_column_of_a_slice_does_not_depend_on_the_other_slices():
     ]
     assert el_status([now], roster) == ["RFEP"]
     assert el_status([now, *earlier], roster) == ["EL", "EL", "RFEP"]
+
+
+def test_each_group_comes_from_a_row_that_states_it():
+    enrolment = {"el_status": None, "gender": None}
+    person = {"record_kind": "DEMOGRAPHICS", "el_status": None, "gender": "X"}
+    status = STATUS | {"begin_date": date(2023, 9, 1), "el_status": "RFEP"}
+    for rows in ([enrolment, person, status], [status, enrolment, person]):
+        assert filled([{"gender": None}], rows) == [("100", "RFEP", "roster", "X", "roster")]
+
+
+def test_of_rows_that_state_a_group_the_one_whose_days_hold_the_test_counts():
+    before = {"record_kind": "DEMOGRAPHICS", "end_date": date(2024, 2, 1), "gender": "M"}
+    at_test = before | {"begin_date": date(2024, 2, 1), "end_date": date(2024, 5, 1), "gender": "X"}
+    after = before | {"begin_date": date(2024, 5, 1), "end_date": None, "gender": "F"}
+    assert filled([{"gender": None}], [before, at_test, after])[0][3] == "X"
+
+
+def test_a_row_that_says_unknown_states_nothing():
+    later = {"begin_date": date(2024, 1, 1), "el_status": "UNKNOWN"}
+    assert el_status([{}], [{}, later]) == ["EL"]
+    assert filled([{}], [later])[0][1:3] == (None, "unknown")
+
+
+def test_a_status_that_begins_after_the_test_is_not_guessed_back():
+    future = STATUS | {"begin_date": date(2024, 5, 1), "el_status": "RFEP"}
+    assert filled([{}], [{"el_status": None}, future])[0][1:3] == (None, "unknown")
+    assert el_status([{}], [{}, future]) == ["EL"]
+    assert el_status([{"test_date": date(2024, 5, 1)}], [{}, future]) == ["RFEP"]
+
+
+def test_a_disability_found_after_the_test_is_none_of_the_test():
+    found = {"begin_date": date(2024, 5, 1), "disability_status": "SWD"}
+    assert group("disability_status", [found]) is None
+    assert group("disability_status", [found | {"begin_date": date(2024, 4, 10)}]) == "SWD"
+
+
+def test_traits_of_the_person_and_of_the_year_may_be_told_after_the_test():
+    told = {"begin_date": date(2024, 5, 1), "econ_status": "SED", "gender": "X"}
+    assert (group("econ_status", [told]), group("gender", [told])) == ("SED", "X")
+
+
+def test_a_status_of_an_earlier_year_holds_until_the_next_begins():
+    first = STATUS | {"school_year": 2018, "begin_date": date(2017, 9, 1)}
+    second = STATUS | {"school_year": 2022, "begin_date": date(2022, 3, 1), "el_status": "RFEP"}
+    tests = [{"school_year": 2019, "test_date": date(2019, 4, 1)}, {}]
+    assert el_status(tests, [first]) == ["EL", "EL"]
+    assert sorted(el_status(tests, [first, second])) == ["EL", "RFEP"]
+
+
+def test_a_status_of_a_later_year_says_nothing():
+    later = STATUS | {"school_year": 2025, "begin_date": date(2023, 9, 1)}
+    assert el_status([{}], [later]) == [None]
+
+
+def test_a_status_row_of_an_earlier_year_says_nothing_of_other_groups():
+    earlier = STATUS | {"school_year": 2020, "gender": "X"}
+    assert filled([{"gender": None}], [earlier])[0] == ("100", "EL", "roster", None, "unknown")
+
+
+def test_an_id_of_the_extracts_second_column_finds_the_student():
+    tests = [{"student_id": f"v{n}", "local_student_id": str(n)} for n in (1, 2)]
+    roster = [{"student_id": "9", "local_student_id": "1"}, {"student_id": "8", "sourced_id": "2"}]
+    assert sorted(el_status(tests, roster), key=str) == ["EL", None]
 
 
 def test_two_equal_enrolments_never_double_a_result():

@@ -22,17 +22,49 @@ def flagged(typed, source):
     return check
 
 
+def only(code, found):
+    """The rows that carry a code."""
+    return [row for row, carried in found if carried == code]
+
+
 def year(year: int, status: str | None, **more):
     return {"school_year": year, "el_status": status, "test_date": dt.date(year, 4, 1), **more}
 
 
 def test_every_row_of_a_student_at_two_schools_in_one_year_is_flagged(flagged):
     rows = ({"subject": "ela"}, {"subject": "math", "school_id": "B"}, {"student_id": "S2"})
+    assert only("TWO_SCHOOLS", flagged(*rows)) == [2, 3]
+
+
+@pytest.mark.parametrize("subject", ["ela", "math"], ids=["a_repeat", "another_subject"])
+def test_a_student_at_two_schools_in_one_window_is_flagged(flagged, subject):
+    rows = ({"subject": "ela"}, {"subject": subject, "school_id": "B"}, {"student_id": "S2"})
+    assert only("STUDENT_IN_TWO_SCHOOLS", flagged(*rows)) == [2, 3]
+
+
+def test_a_student_who_moved_between_windows_is_not_at_two_schools_at_once(flagged):
+    rows = ({"test_window": "fall"}, {"test_window": "spring", "school_id": "B"})
     assert flagged(*rows) == [(2, "TWO_SCHOOLS"), (3, "TWO_SCHOOLS")]
 
 
 def test_the_same_school_number_in_two_districts_is_two_schools(flagged):
-    assert len(flagged({}, {"district_id": "D2"})) == 2
+    found = flagged({}, {"district_id": "D2"})
+    assert only("TWO_SCHOOLS", found) == only("STUDENT_IN_TWO_SCHOOLS", found) == [2, 3]
+
+
+def test_one_id_with_two_birth_dates_may_be_two_students(flagged):
+    born = {"birth_date": dt.date(2013, 1, 2)}
+    rows = (born, born | {"subject": "math"}, {"birth_date": dt.date(2012, 5, 6)}, {})
+    assert flagged(*rows[:2], {}) == []
+    assert only("TWO_STUDENTS_ONE_ID", flagged(*rows)) == [2, 3, 4, 5]
+
+
+def test_equal_ids_of_two_districts_are_not_held_together(flagged):
+    rows = [
+        {"birth_date": dt.date(2013, n, 2), "district_id": f"D{n}", "school_year": 2020 + n}
+        for n in (1, 2)
+    ]
+    assert flagged(*rows) == []
 
 
 def test_a_student_may_be_at_another_school_next_year(flagged):

@@ -24,7 +24,7 @@ SECRETS = ("PLANTED0001", "PLANTED0002", "Plantedname", "20011231")
 @pytest.fixture
 def batch_run(typed, catalogue, tmp_path):
     """Return a function that runs the batch suite over rows and figures of the last load."""
-    suite = suite_for(catalogue, "batch", "student_result")
+    suite = suite_for(catalogue, "batch", catalogue.sources["state_long"])
     table = catalogue.tables["student_result"]
 
     def run(rows, last=None, suite=suite, run_name="load 7", directory=None):
@@ -101,8 +101,8 @@ def test_no_rows_at_all_are_held(batch_run):
 
 
 def test_expectations_of_other_tables_are_not_asked(catalogue):
-    columns = needed_columns(suite_for(catalogue, "batch", "school"))["rows"]
-    assert columns == ["school_id"]
+    suite = suite_for(catalogue, "batch", catalogue.sources["ca_school_directory"])
+    assert needed_columns(suite)["rows"] == ["school_id"]
 
 
 def everything_under(folder) -> str:

@@ -77,7 +77,7 @@ def test_a_change_of_the_tables_asks_for_a_new_version():
         for column in table.columns
     ]
     digest = hashlib.sha256("\n".join(sorted(columns)).encode()).hexdigest()[:16]
-    assert (LEDGER_VERSION, digest) == (1, "7937aa6978ad084e")
+    assert (LEDGER_VERSION, digest) == (2, "d8d7d2dfc1b2f5ff")
 
 
 def test_load_ids_count_up_within_a_day(ledger):

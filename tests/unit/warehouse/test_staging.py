@@ -15,9 +15,19 @@ def rows(*years: int, start: int = 2) -> pa.Table:
     return pa.table(
         {
             "source_row": pa.array(numbers, pa.int32()),
+            "source_record": pa.array([0] * len(years), pa.int16()),
             "school_year": pa.array(years, pa.int32()),
             "subject": pa.array(["ela" if n % 2 else "math" for n in numbers]).dictionary_encode(),
             "flags": pa.nulls(len(years), pa.string()),
+        }
+    )
+
+
+def named(*records: tuple[int, int]) -> pa.Table:
+    return pa.table(
+        {
+            "source_row": pa.array([row for row, _ in records], pa.int32()),
+            "source_record": pa.array([record for _, record in records], pa.int16()),
         }
     )
 
@@ -60,7 +70,7 @@ def test_an_empty_piece_makes_no_partition(tmp_path):
 
 
 def test_a_partition_column_without_a_value_is_refused(tmp_path):
-    table = rows(2023).set_column(1, "school_year", pa.array([None], pa.int32()))
+    table = rows(2023).set_column(2, "school_year", pa.array([None], pa.int32()))
     with pytest.raises(RociError, match="NO_PARTITION"):
         staged(tmp_path, table)
 
@@ -94,7 +104,7 @@ def test_the_table_that_was_handed_in_is_as_it_was(tmp_path):
 
 def test_rows_that_leave_are_gone_and_other_files_are_not_written_again(tmp_path):
     files, _ = staged(tmp_path, rows(2023, 2024, 2023, 2024))
-    amended, counts = amend(files, without=pa.array([4], pa.int32()))
+    amended, counts = amend(files, without=named((4, 0)))
     assert numbers(amended["2023"]) == [2]
     assert amended["2024"] == files["2024"]
     assert counts == {"2023": 1, "2024": 2}
@@ -103,14 +113,14 @@ def test_rows_that_leave_are_gone_and_other_files_are_not_written_again(tmp_path
 
 def test_a_partition_that_loses_all_its_rows_is_gone(tmp_path):
     files, _ = staged(tmp_path, rows(2023, 2024))
-    amended, counts = amend(files, without=pa.array([2]))
+    amended, counts = amend(files, without=named((2, 0)))
     assert set(amended) == set(counts) == {"2024"}
 
 
 def test_flags_are_set_in_the_named_rows_only(tmp_path):
     files, _ = staged(tmp_path, rows(2023, 2023, 2023))
-    flags = pa.table({"source_row": [3, 99], "flags": ["A,B", "C"]})
-    amended, counts = amend(files, without=pa.array([2]), flags=flags)
+    flags = named((3, 0), (99, 0)).append_column("flags", pa.array(["A,B", "C"]))
+    amended, counts = amend(files, without=named((2, 0)), flags=flags)
     table = pq.read_table(amended["2023"][0], partitioning=None)
     assert table.select(["source_row", "flags"]).to_pydict() == {
         "source_row": [3, 4],
@@ -119,10 +129,25 @@ def test_flags_are_set_in_the_named_rows_only(tmp_path):
     assert counts == {"2023": 2}
 
 
+def test_of_a_rows_records_only_the_named_one_leaves_or_is_flagged(tmp_path):
+    table = rows(2023, 2023, 2023)
+    table = table.set_column(0, "source_row", pa.array([2, 2, 2], pa.int32()))
+    table = table.set_column(1, "source_record", pa.array([0, 1, 2], pa.int16()))
+    files, _ = staged(tmp_path, table)
+    flags = named((2, 2)).append_column("flags", pa.array(["A"]))
+    amended, counts = amend(files, without=named((2, 0)), flags=flags)
+    left = pq.read_table(amended["2023"][0], partitioning=None)
+    assert left.select(["source_record", "flags"]).to_pylist() == [
+        {"source_record": 1, "flags": None},
+        {"source_record": 2, "flags": "A"},
+    ]
+    assert counts == {"2023": 2}
+
+
 def test_an_amended_file_keeps_all_row_groups_and_columns(tmp_path, monkeypatch):
     monkeypatch.setattr("warehouse.staging.ROW_GROUP", 2)
     files, _ = staged(tmp_path, rows(*[2023] * 7))
-    amended, _ = amend(files, without=pa.array([5]))
+    amended, _ = amend(files, without=named((5, 0)))
     before = pq.read_table(files["2023"][0], partitioning=None)
     after = pq.read_table(amended["2023"][0], partitioning=None)
     assert after.to_pylist() == [row for row in before.to_pylist() if row["source_row"] != 5]

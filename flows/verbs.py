@@ -1,0 +1,51 @@
+"""What every verb of the command line shares: its options, its workspace, how it ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from configs.errors import InfrastructureError, RociError
+
+if TYPE_CHECKING:
+    from flows.context import Context
+
+Json = Annotated[bool, typer.Option("--json", help="Print records as JSON.")]
+District = Annotated[str | None, typer.Option(help="District id that the files belong to.")]
+
+
+def told(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a verb so that an error reaches the person as its message and its exit code."""
+
+    @wraps(verb)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            code = verb(*args, **kwargs)
+        except RociError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(error.exit_code) from None
+        except BrokenPipeError:
+            sys.stderr.close()  # whoever reads us has had enough
+            raise typer.Exit(0) from None
+        except Exception as error:  # a fault of ours: told plainly, and never with a value
+            from flows.faults import unexpected
+
+            typer.echo(str(unexpected(error)), err=True)
+            raise typer.Exit(InfrastructureError.exit_code) from None
+        raise typer.Exit(code or 0)
+
+    return run
+
+
+def opened() -> Context:
+    """Return the opened workspace, its log started."""
+    from flows.console import start_logging
+    from flows.context import open_context
+
+    context = open_context()
+    start_logging(context.workspace)
+    return context

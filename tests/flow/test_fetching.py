@@ -1,0 +1,184 @@
+"""Remote folders over a real SFTP server: each file once, resumed, from the right server only."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from configs.errors import InfrastructureError
+from configs.models import RemoteLanding
+from flows.context import Context, open_context
+from flows.running import run_nightly
+from flows.stages.fetching import fetch, fetch_all
+from tests.flow.small_files import results
+from tests.sftp import PASSWORD, USER, SftpServer
+
+ENVIRONMENT = {"ROCI_REMOTE_VENDOR_USER": USER, "ROCI_REMOTE_VENDOR_PASSWORD": PASSWORD}
+DISTRICT = "0199017"
+
+
+@pytest.fixture
+def context(workspace_home: Path) -> Iterator[Context]:
+    opened = open_context()
+    yield opened
+    opened.database.close()
+
+
+def landing_of(server: SftpServer) -> RemoteLanding:
+    return RemoteLanding(
+        name="vendor", url=server.url, host_key=server.host_key, district_id=DISTRICT
+    )
+
+
+def landed(context: Context) -> list[str]:
+    return [file.path.relative_to(context.workspace.landing).as_posix() for file in
+            context.landing.files()]  # fmt: skip
+
+
+def fetched(context: Context, server: SftpServer) -> int:
+    return fetch(context, landing_of(server), ENVIRONMENT)
+
+
+def test_each_file_is_fetched_once_and_a_changed_one_again(context, sftp_server):
+    first = results(sftp_server.folder / "out" / "2024" / "results.csv")
+    assert fetched(context, sftp_server) == 1
+    assert landed(context) == [f"{DISTRICT}/results.csv"]
+    (context.workspace.landing / DISTRICT / "results.csv").unlink()
+    assert fetched(context, sftp_server) == 0
+    results(first, rows=50)
+    assert fetched(context, sftp_server) == 1
+    assert (context.workspace.landing / DISTRICT / "results.csv").read_bytes() == first.read_bytes()
+
+
+def test_hidden_and_partial_files_stay_where_they_are(context, sftp_server):
+    for name in (".results.csv", "results.csv.part", "results.csv.filepart", ".old/results.csv"):
+        results(sftp_server.folder / "out" / name)
+    assert fetched(context, sftp_server) == 0
+
+
+def test_a_file_of_a_taken_name_gets_a_number(context, sftp_server):
+    for folder in ("a", "b"):
+        results(sftp_server.folder / "out" / folder / "results.csv", rows=20 + ord(folder))
+    assert fetched(context, sftp_server) == 2
+    assert landed(context) == [f"{DISTRICT}/results-2.csv", f"{DISTRICT}/results.csv"]
+
+
+def test_a_transfer_that_broke_off_goes_on_where_it_was(context, sftp_server):
+    served = sftp_server.folder / "out" / "results.csv"
+    served.write_bytes(os.urandom(8 << 20))
+    sftp_server.cut_after = 6 << 20
+    with pytest.raises(InfrastructureError) as broken:
+        fetched(context, sftp_server)
+    assert broken.value.code == "REMOTE_UNREACHABLE"
+    (part,) = (context.workspace.landing / ".fetching" / "vendor").glob("*.part")
+    kept = part.stat().st_size
+    assert 0 < kept < served.stat().st_size
+    assert landed(context) == []
+    sftp_server.reads.clear()
+    assert fetched(context, sftp_server) == 1
+    assert min(offset for offset, _ in sftp_server.reads) == kept
+    assert (
+        context.workspace.landing / DISTRICT / "results.csv"
+    ).read_bytes() == served.read_bytes()
+
+
+def test_a_passing_fault_is_tried_again_in_the_same_run(context, sftp_server):
+    (sftp_server.folder / "out" / "results.csv").write_bytes(os.urandom(4 << 20))
+    sftp_server.cut_after = 2 << 20
+    waited: list[float] = []
+    (outcome,) = fetch_all(with_remote(context, sftp_server), ENVIRONMENT, waited.append)
+    assert (outcome.state, outcome.files, waited) == ("fetched", 1, [2.0])
+
+
+def test_a_server_with_another_key_gets_no_password(context, sftp_server):
+    results(sftp_server.folder / "out" / "results.csv")
+    other = landing_of(sftp_server).model_copy(update={"host_key": "ssh-ed25519 AAAAother"})
+    with pytest.raises(InfrastructureError) as refused:
+        fetch(context, other, ENVIRONMENT)
+    assert refused.value.code == "REMOTE_HOST_KEY"
+    assert sftp_server.host_key.split()[1] in str(refused.value)
+
+
+def test_a_wrong_password_is_told_without_it(context, sftp_server):
+    wrong = {**ENVIRONMENT, "ROCI_REMOTE_VENDOR_PASSWORD": "not-this-one"}
+    with pytest.raises(InfrastructureError) as refused:
+        fetch(context, landing_of(sftp_server), wrong)
+    assert refused.value.code == "REMOTE_LOGIN"
+    assert "not-this-one" not in str(refused.value)
+
+
+def test_without_credentials_the_variables_are_named(context, sftp_server):
+    with pytest.raises(InfrastructureError) as refused:
+        fetch(context, landing_of(sftp_server), {})
+    assert refused.value.code == "NO_CREDENTIALS"
+    assert "ROCI_REMOTE_VENDOR_USER" in str(refused.value)
+
+
+def with_remote(context: Context, server: SftpServer) -> Context:
+    site = context.workspace.home.parent / "site"
+    (site / "profiles").mkdir(parents=True, exist_ok=True)
+    remote = landing_of(server).model_dump(mode="json")
+    (site / "profiles" / "default.yml").write_text(yaml.safe_dump({"remote_landings": [remote]}))
+    return replace(context, site=site)
+
+
+@pytest.fixture
+def nightly_context(context, sftp_server, monkeypatch) -> Context:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    return with_remote(context, sftp_server)
+
+
+def test_the_nightly_fetches_loads_and_leaves_nothing_behind(nightly_context, sftp_server):
+    results(sftp_server.folder / "out" / "results.csv")
+    run = run_nightly(nightly_context)
+    assert [(one.remote, one.files) for one in run.fetches] == [("vendor", 1)]
+    assert [load.state for load in run.loads] == ["loaded"]
+    assert run.exit_code == 0
+    again = run_nightly(nightly_context)
+    assert (again.loads, again.fetches[0].files) == ((), 0)
+    assert landed(nightly_context) == []
+
+
+def test_a_server_that_is_away_keeps_nothing_else_from_loading(
+    nightly_context, sftp_server, monkeypatch
+):
+    monkeypatch.setattr("flows.stages.fetching.RETRY_DELAYS", ())
+    away = sftp_server.port
+    sftp_server.port = 1
+    closed = with_remote(nightly_context, sftp_server)
+    sftp_server.port = away
+    results(closed.workspace.landing / "results.csv")
+    run = run_nightly(closed)
+    assert [load.state for load in run.loads] == ["loaded"]
+    assert (run.fetches[0].code, run.exit_code) == ("REMOTE_UNREACHABLE", 3)
+
+
+def test_credentials_come_from_a_prefect_block_where_the_environment_has_none(
+    context, sftp_server, monkeypatch
+):
+    class Block:
+        def get(self) -> str:
+            return f'{{"user": "{USER}", "password": "{PASSWORD}"}}'
+
+    loaded: list[str] = []
+
+    def load(name: str, **_: object) -> Block:
+        loaded.append(name)
+        return Block()
+
+    monkeypatch.setattr("prefect.blocks.system.Secret.load", load)
+    results(sftp_server.folder / "out" / "results.csv")
+    by_block = landing_of(sftp_server).model_copy(update={"block": "vendor-account"})
+    assert fetch(context, by_block, {}) == 1
+    assert loaded == ["vendor-account"]
+
+
+def test_a_user_in_the_url_is_refused():
+    with pytest.raises(ValueError, match="environment"):
+        RemoteLanding(name="vendor", url="sftp://me:secret@host/out")

@@ -1,0 +1,98 @@
+"""A roster in a folder and a roster of changes are taken in as the whole roster they make."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.flow.small_files import roster_of_schools
+
+DISTRICT = "0199017"
+SCHOOLS = {"6990001": "Elm Elementary", "6990002": "Oak Middle", "6990003": "Fir High"}
+USERS = "sourcedId,status,orgSourcedIds,role,givenName,familyName,identifier,grades\n"
+MANIFEST = (
+    "propertyName,value\nfile.users,delta\nfile.orgs,absent\nfile.enrollments,absent\n"
+    "file.demographics,absent\n"
+)
+
+
+@pytest.fixture
+def bulk(tmp_path: Path) -> Path:
+    return roster_of_schools(tmp_path / "oneroster.zip", DISTRICT, SCHOOLS, "2023-08-15")
+
+
+def delta(path: Path, rows: str) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("manifest.csv", MANIFEST)
+        archive.writestr("users.csv", USERS + rows)
+    return path
+
+
+def grades(home: Path) -> list[tuple[str, str]]:
+    """The students of the newest partition, each with the grade."""
+    places = (home / "lake" / "student_roster").rglob("*.parquet")
+    newest = max(places, key=lambda place: place.stat().st_mtime_ns)
+    with duckdb.connect() as con:
+        return con.execute(f"SELECT student_id, grade FROM '{newest}' ORDER BY ALL").fetchall()
+
+
+def test_a_delta_changes_its_students_and_leaves_the_others(roci, workspace_home, bulk, tmp_path):
+    assert roci("ingest", "oneroster", bulk, "--district", DISTRICT).code == 0
+    assert [grade for _, grade in grades(workspace_home)] == ["03", "03", "03"]
+    first = delta(tmp_path / "monday.zip", "u0,active,o0,student,Ann,Bee,7000000000,04\n")
+    second = delta(tmp_path / "tuesday.zip", "u1,tobedeleted,o1,student,Ann,Bee,7000000001,03\n")
+    done = roci("ingest", "oneroster", first, second, "--district", DISTRICT)
+    assert done.code == 0, done.said
+    assert grades(workspace_home) == [("7000000000", "04"), ("7000000002", "03")]
+
+
+def test_a_delta_without_a_whole_roster_is_refused(roci, workspace_home, tmp_path):
+    roci("init")
+    landing = workspace_home / "landing" / DISTRICT
+    landing.mkdir(parents=True, exist_ok=True)
+    delta(landing / "changes.zip", "u0,active,o0,student,Ann,Bee,7000000000,04\n")
+    done = roci("run", "--json")
+    assert "DELTA_WITHOUT_BULK" in done.said
+    assert [path.name for path in (workspace_home / "landing" / "refused").glob("*.zip")] == [
+        "changes.zip"
+    ]
+
+
+def test_a_folder_of_tables_in_landing_is_one_roster(roci, workspace_home, bulk):
+    roci("init")
+    folder = workspace_home / "landing" / DISTRICT / "sis"
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(bulk) as archive:
+        for name in ("users.csv", "orgs.csv"):
+            archive.extract(name, folder)
+        waits = roci("run", "--json")
+        assert waits.code == 0, waits.said
+        assert sorted(path.name for path in folder.iterdir()) == ["orgs.csv", "users.csv"]
+        archive.extractall(folder)
+    done = roci("run", "--json")
+    assert done.code == 0, done.said
+    assert [load["file_name"] for load in json.loads(done.out)["loads"]] == ["sis.zip"]
+    assert len(grades(workspace_home)) == len(SCHOOLS)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_can_be_named_on_the_command_line(roci, workspace_home, bulk, tmp_path):
+    folder = tmp_path / "sis"
+    with zipfile.ZipFile(bulk) as archive:
+        archive.extractall(folder)
+    done = roci("ingest", "oneroster", folder, "--district", DISTRICT)
+    assert done.code == 0, done.said
+    assert len(grades(workspace_home)) == len(SCHOOLS)
+    assert (folder / "users.csv").exists()
+
+
+def test_a_folder_that_lacks_a_table_is_no_roster(roci, workspace_home, bulk, tmp_path):
+    folder = tmp_path / "sis"
+    with zipfile.ZipFile(bulk) as archive:
+        archive.extract("users.csv", folder)
+    done = roci("ingest", "oneroster", folder, "--district", DISTRICT)
+    assert "NO_SUCH_FILE" in done.said

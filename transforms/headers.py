@@ -1,0 +1,129 @@
+"""Finds the header among the first rows of a table, or the layout of a table that has none."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+
+from configs.source_models import Layout
+from transforms.refusals import empty
+
+HEADER_WITHIN = 40
+FIRST_RECORDS = 20
+# Files parted by a caret are so because their publisher does not quote: a quotation mark in them
+# is a character of a name, unless the header itself is quoted.
+UNQUOTED_DELIMITERS = "^"
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header row.
+
+    Attributes:
+        row: its number; 0 where the file has none.
+        columns: the names, without the blanks around them.
+        shown: how many different ones of them the source's layouts know.
+    """
+
+    row: int
+    columns: tuple[str, ...]
+    shown: int = 0
+
+
+@dataclass(frozen=True)
+class Parted:
+    """Text parted into cells: by which character, and whether quotation marks are syntax."""
+
+    header: Header
+    delimiter: str
+    quote: bool
+    layout: str | None = None
+
+
+def header_of(rows: Iterable[Sequence[str]], known: Collection[str]) -> Header | None:
+    """Return the row that shows most of the known columns, else the first that is not blank.
+
+    >>> header_of([["Results of 2024"], ["id", "score"], ["1", "2"]], {"id", "score"}).row
+    2
+    """
+    first: Header | None = None
+    best = Header(0, ())
+    for row, cells in enumerate(rows, start=1):
+        if row > HEADER_WITHIN and (first is not None or best.shown):
+            break
+        columns = tuple(cell.strip() for cell in cells)
+        found = Header(row, columns, len(set(columns) & set(known)))
+        if any(columns):
+            first = first or found
+            best = max(best, found, key=lambda one: one.shown)
+    return best if best.shown else first
+
+
+def parted(text: str, delimiters: Sequence[str], known: Collection[str]) -> Parted:
+    """Return the delimiter that shows most known columns, else most columns, and the header.
+
+    Raises:
+        FileRefused: EMPTY_FILE without a header.
+    """
+    found = [_parted_by(text, delimiter, known) for delimiter in delimiters]
+    best = max(found, key=lambda one: (one.header.shown, len(one.header.columns)))
+    if not any(best.header.columns):
+        raise empty("no header and no record")
+    return best
+
+
+def _parted_by(text: str, delimiter: str, known: Collection[str]) -> Parted:
+    quote = _is_quoted(text, delimiter)
+    header = header_of(records(text, delimiter, quote), known)
+    if header is not None and header.row > 1 and not quote:
+        # A banner says nothing of whether the header below it is quoted.
+        line = next(islice(io.StringIO(text), header.row - 1, None), "")
+        if '"' in line:
+            quote, header = True, header_of(records(text, delimiter, True), known)
+    return Parted(header or Header(1, ()), delimiter, quote)
+
+
+def _is_quoted(text: str, delimiter: str) -> bool:
+    first_line = text.lstrip("\r\n \t" + delimiter)[:65536].splitlines()[:1]
+    return delimiter not in UNQUOTED_DELIMITERS or '"' in "".join(first_line)
+
+
+def records(text: str, delimiter: str, quote: bool) -> Iterator[list[str]]:
+    """Yield the cells of each record, up to where a quotation mark swallows the text."""
+    lines = io.StringIO(text, newline="")
+    with suppress(csv.Error):
+        if quote:
+            yield from csv.reader(lines, delimiter=delimiter)
+        else:
+            yield from csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
+
+
+def headerless(text: str, delimiters: Sequence[str], layouts: Sequence[Layout]) -> Parted | None:
+    """Return the first layout without a header whose columns and marks the first records show."""
+    for delimiter in delimiters:
+        quote = _is_quoted(text, delimiter)
+        rows = (cells for cells in records(text, delimiter, quote) if any(map(str.strip, cells)))
+        first = list(islice(rows, FIRST_RECORDS))
+        for layout in layouts:
+            if layout.headerless and _is_of(first, layout):
+                return Parted(Header(0, tuple(layout.columns)), delimiter, quote, layout.name)
+    return None
+
+
+def _is_of(rows: Sequence[Sequence[str]], layout: Layout) -> bool:
+    columns = layout.columns
+    fitting = [dict(zip(columns, row, strict=True)) for row in rows if len(row) == len(columns)]
+    return 2 * len(fitting) > len(rows) and all(marked(layout, record) for record in fitting)
+
+
+def marked(layout: Layout, record: Mapping[str, str]) -> bool:
+    """Return whether a record has all marks of a layout; blanks around a value do not count."""
+    return all(
+        re.fullmatch(pattern, record.get(column, "").strip()) is not None
+        for column, pattern in layout.marks.items()
+    )

@@ -1,0 +1,138 @@
+"""Zip archives of several files: each member's bytes, and never a path that the archive names."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO
+
+from configs.errors import FileRefused, listed
+from warehouse.files import readable
+from warehouse.landing import is_whole
+
+MAGIC = b"PK\x03\x04"
+# An archive of extracts unpacks to some twenty times its size; one that is made to fill a disk, to
+# thousands of times.
+MEMBERS_AT_MOST = 2_000
+BYTES_AT_MOST = 50 << 30
+RATIO_AT_MOST = 200
+FREE_OF_RATIO = 10 << 20
+ENCRYPTED = 0x1
+BLOCK = 1 << 20
+# What the senders add for people to read.
+DOCUMENTS = (".pdf", ".doc", ".docx", ".htm", ".html", ".md", ".rtf")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive: its place in the table of contents, and the last part of its name."""
+
+    place: int
+    name: str
+    size: int
+
+
+def has_contents(path: Path) -> zipfile.ZipFile | None:
+    """Return the opened archive; null where the file is no zip.
+
+    Raises:
+        FileRefused: TRUNCATED_FILE where it begins as a zip and has no table of contents.
+    """
+    with path.open("rb") as stream:
+        if stream.read(len(MAGIC)) != MAGIC:
+            return None
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError):
+        raise FileRefused(
+            "TRUNCATED_FILE",
+            where=readable(path.name),
+            found="a zip without a table of contents, which stands at its end",
+            expected="a file that was copied to its end",
+            remedy="fetch the file again and compare its size with the sender's",
+        ) from None
+
+
+def members(archive: zipfile.ZipFile) -> list[Member]:
+    """Return the files of an archive; folders, links, hidden files and documents are passed over.
+
+    Raises:
+        FileRefused: BAD_ARCHIVE where it has too many, or they would unpack to too much.
+    """
+    infos = archive.infolist()
+    files = [
+        Member(
+            place, readable(PurePosixPath(info.filename.replace("\\", "/")).name), info.file_size
+        )
+        for place, info in enumerate(infos)
+        if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16)
+    ]
+    wanted = [one for one in files if _is_data(infos[one.place].filename)]
+    if len(infos) > MEMBERS_AT_MOST or sum(info.file_size for info in infos) > BYTES_AT_MOST:
+        raise bad_archive(
+            f"{len(infos):,} files of {sum(info.file_size for info in infos):,} bytes",
+            f"at most {MEMBERS_AT_MOST:,} files of {BYTES_AT_MOST:,} bytes",
+        )
+    for member in wanted:
+        info = infos[member.place]
+        if info.file_size > max(FREE_OF_RATIO, RATIO_AT_MOST * info.compress_size):
+            raise bad_archive(
+                f"{member.name}: {info.compress_size:,} bytes that unpack to {info.file_size:,}",
+                f"at most {RATIO_AT_MOST} times the packed size",
+            )
+    encrypted = [one.name for one in wanted if infos[one.place].flag_bits & ENCRYPTED]
+    if encrypted:
+        raise bad_archive(f"files under a password: {listed(encrypted)}", "no password")
+    return wanted
+
+
+@contextmanager
+def opened(archive: zipfile.ZipFile, member: Member) -> Iterator[BinaryIO]:
+    """Open a member; it never gives more bytes than the table of contents says.
+
+    Raises:
+        FileRefused: BAD_ARCHIVE where it does not unpack.
+    """
+    try:
+        with archive.open(archive.infolist()[member.place]) as stream:
+            yield _Bounded(stream, member)  # type: ignore[misc]
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise bad_archive(
+            f"{member.name}: does not unpack ({type(error).__name__})", "a whole archive"
+        ) from None
+
+
+class _Bounded:
+    """Reads a member and stops where its stated size is passed."""
+
+    def __init__(self, stream: IO[bytes], member: Member) -> None:
+        self._stream, self._member, self._left = stream, member, member.size
+
+    def read(self, size: int = BLOCK) -> bytes:
+        content = self._stream.read(size)
+        self._left -= len(content)
+        if self._left < 0:
+            raise bad_archive(f"{self._member.name}: more bytes than stated", "a whole archive")
+        return content
+
+
+def _is_data(path: str) -> bool:
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    hidden = any(part == "__MACOSX" or not is_whole(part) for part in parts if part != "..")
+    return not hidden and not path.lower().endswith(DOCUMENTS)
+
+
+def bad_archive(found: str, expected: str) -> FileRefused:
+    """Return the refusal of an archive that is not safe or not able to be unpacked."""
+    return FileRefused(
+        "BAD_ARCHIVE",
+        where="the archive",
+        found=found,
+        expected=expected,
+        remedy="unpack it yourself where you trust its sender, and put its files into landing/",
+    )
