@@ -11,7 +11,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs.errors import ConfigurationError
+from configs.errors import SHOWN_AT_MOST, ConfigurationError
 from configs.models import (
     Assessment,
     CodeWords,
@@ -31,8 +31,16 @@ from configs.models import (
     Table,
     Vocabulary,
 )
-from configs.references import allowed_codes, known_vocabularies, reference_faults
+from configs.references import (
+    ASSESSMENT,
+    UNSET,
+    allowed_codes,
+    known_vocabularies,
+    named_assessments,
+    reference_faults,
+)
 from configs.source_models import Layout, Position, Source
+from configs.unfinished import ASSESSMENTS, SOURCES, open_values, stand_ins, unfinished
 
 __all__ = ["Catalogue", "allowed_codes", "digest", "known_vocabularies", "load_catalogue", "merge"]
 
@@ -42,7 +50,12 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The whole configuration, checked."""
+    """The whole configuration, checked.
+
+    Attributes:
+        unfinished: the lines of what is still to be set, by the source that is left out for it.
+        drafts: the sources that are left out, as far as they can be read.
+    """
 
     tables: dict[str, Table]
     vocabularies: dict[str, Vocabulary]
@@ -54,13 +67,17 @@ class Catalogue:
     profile: Profile
     codes: dict[str, CodeWords]
     drafting: Drafting
+    unfinished: dict[str, list[str]] = field(default_factory=dict)
+    drafts: dict[str, Source] = field(default_factory=dict)
 
     def source(self, name: str) -> Source:
         """Return the source of that name.
 
         Raises:
-            ConfigurationError: there is none.
+            ConfigurationError: there is none, or values of it are still to be set.
         """
+        if name in self.unfinished:
+            raise _open("UNFINISHED_SOURCE", f"source {name}", self.unfinished[name])
         if name not in self.sources:
             raise ConfigurationError(
                 "UNKNOWN_SOURCE",
@@ -71,10 +88,37 @@ class Catalogue:
             )
         return self.sources[name]
 
+    def require_finished(self) -> None:
+        """Refuse a configuration in which a value is still to be set.
+
+        Raises:
+            ConfigurationError: BAD_CONFIGURATION with all of them.
+        """
+        words = dict.fromkeys(word for words in self.unfinished.values() for word in words)
+        if words:
+            raise _open("BAD_CONFIGURATION", ", ".join(self.unfinished), list(words))
+
+    def vocabulary_hash(self, name: str) -> str:
+        """Return a digest of what the codes and scores of one source may mean.
+
+        It is of the source's table, the vocabularies of the table's fields, and the assessments
+        that the source's rows may be of; of all assessments where only a file can tell them.
+        """
+        return self._vocabulary_hashes[name]
+
     @cached_property
-    def vocabulary_hash(self) -> str:
-        """Return a digest of every vocabulary and assessment: what codes and scores mean."""
-        return digest([self.vocabularies, self.assessments, self.tables])
+    def _vocabulary_hashes(self) -> dict[str, str]:
+        known = {name: digest(one) for name, one in self.vocabularies.items()}
+        given = {name: digest(one) for name, one in self.assessments.items()}
+        found = {}
+        for name, source in self.sources.items():
+            table = self.tables[source.table]
+            used = {one.vocabulary for one in table.fields.values()}
+            named = named_assessments(source) if ASSESSMENT in used else set()
+            vocabularies = {key: value for key, value in known.items() if key in used}
+            meant = {k: value for k, value in given.items() if named is None or k in named}
+            found[name] = digest([table, vocabularies, meant])
+        return found
 
     def source_hash(self, name: str) -> str:
         """Return a digest of one source's configuration."""
@@ -134,13 +178,14 @@ class _Reader:
     def __init__(self, site: Path | None, shipped: Path) -> None:
         self.roots = [root for root in (shipped, site) if root is not None]
         self.faults: list[str] = []
+        self.open: dict[str, list[str]] = {}
 
     def read(self) -> Catalogue:
         catalogue = Catalogue(
             tables=self._entries("fields.yml", Table),
             codes=self._entries("codes.yml", CodeWords),
             vocabularies=self._folder("vocabulary", Vocabulary),
-            assessments=self._folder("assessments", Assessment),
+            assessments=self._folder(ASSESSMENTS, Assessment),
             sources=dict(self._sources()),
             suites=self._folder("suites", Suite),
             marts=self._one("marts.yml", Marts),
@@ -148,17 +193,46 @@ class _Reader:
             profile=self._one("profiles/default.yml", Profile),
             drafting=self._one("drafting.yml", Drafting),
         )
+        left_out = unfinished(catalogue.sources, self.open)
+        self.faults.extend(self._open_in_service(left_out))
         if not self.faults:
-            self.faults.extend(reference_faults(catalogue))
+            self.faults.extend(self._between_files(catalogue))
         if self.faults:
+            told = [*self.faults, *(word for words in self.open.values() for word in words)]
             raise ConfigurationError(
                 "BAD_CONFIGURATION",
                 where=", ".join(str(root) for root in self.roots),
-                found=f"{len(self.faults)} fault(s)\n    " + "\n    ".join(self.faults[:20]),
+                found=_counted("fault(s)", list(dict.fromkeys(told))),
                 expected="files of the shape that configs/models.py and source_models.py state",
                 remedy="mend the files named above, then run `roci check`",
             )
-        return catalogue
+        return self._without(catalogue, left_out)
+
+    def _open_in_service(self, left_out: dict[str, list[str]]) -> Iterator[str]:
+        """Yield the open values of assessments that a shipped source uses: it is no draft."""
+        for name, words in left_out.items():
+            path = f"{SOURCES}/{name}.yml"
+            if path not in self.open and (self.roots[0] / path).is_file():
+                yield from words
+
+    def _between_files(self, catalogue: Catalogue) -> Iterator[str]:
+        """Yield the faults between files; what an open value makes wrong is no fault of its own."""
+        known = stand_ins(self.open) | catalogue.assessments
+        for fault in reference_faults(replace(catalogue, assessments=known)):
+            if UNSET not in fault or fault.partition(": ")[0] not in self.open:
+                yield fault
+
+    def _without(self, catalogue: Catalogue, left_out: dict[str, list[str]]) -> Catalogue:
+        """Return the configuration without what a person has still to finish."""
+        sources, assessments = catalogue.sources, catalogue.assessments
+        still_open = stand_ins(self.open)
+        return replace(
+            catalogue,
+            sources={name: one for name, one in sources.items() if name not in left_out},
+            assessments={n: one for n, one in assessments.items() if n not in still_open},
+            unfinished=left_out,
+            drafts={name: one for name, one in sources.items() if name in left_out},
+        )
 
     def _entries(self, path: str, model: type[ModelT]) -> dict[str, ModelT]:
         """Return a file whose keys are names and whose values are models."""
@@ -169,7 +243,7 @@ class _Reader:
         return {name: item for name, item in models.items() if item is not None}
 
     def _sources(self) -> Iterator[tuple[str, Source]]:
-        for name, source in self._folder("sources", Source).items():
+        for name, source in self._folder(SOURCES, Source).items():
             layouts = [self._layout(layout, name) for layout in source.layouts]
             yield name, source.model_copy(update={"layouts": layouts})
 
@@ -206,7 +280,10 @@ class _Reader:
         names = {path.name for root in self.roots for path in (root / folder).glob("*.yml")}
         found: dict[str, ModelT] = {}
         for name in sorted(names):
-            item = self._model(model, self._merged(f"{folder}/{name}"), f"{folder}/{name}")
+            content, path = self._merged(f"{folder}/{name}"), f"{folder}/{name}"
+            if folder in (SOURCES, ASSESSMENTS) and (words := open_values(content, path)):
+                self.open[path] = words
+            item = self._model(model, content, path)
             if item is None:
                 continue
             if item.name != name.removesuffix(".yml"):  # type: ignore[attr-defined]
@@ -223,6 +300,8 @@ class _Reader:
             return model.model_validate(content)
         except ValidationError as error:
             for fault in error.errors():
+                if fault["input"] == UNSET and where in self.open:
+                    continue
                 key = ".".join(str(part) for part in fault["loc"]) or "(file)"
                 self.faults.append(f"{where}: {key}: {fault['msg']}")
             return None
@@ -247,6 +326,21 @@ class _Reader:
             self.faults.append(f"{path}: found {type(content).__name__}, expected keys and values")
             return {}
         return content
+
+
+def _counted(what: str, lines: list[str]) -> str:
+    """Return how many lines there are, and the first of them."""
+    return f"{len(lines)} {what}\n    " + "\n    ".join(lines[:SHOWN_AT_MOST])
+
+
+def _open(code: str, where: str, words: list[str]) -> ConfigurationError:
+    return ConfigurationError(
+        code,
+        where=where,
+        found=_counted("value(s) to be set", words),
+        expected=f"no {UNSET}: each stands where only a person can know the value",
+        remedy="set them in the files named above, then run `roci check`",
+    )
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -31,6 +31,19 @@ def allowed_codes(catalogue: Catalogue, vocabulary: str) -> list[str]:
     return list(catalogue.vocabularies[vocabulary].codes)
 
 
+def named_assessments(source: Source) -> set[str] | None:
+    """Return the assessments that a source's rows may be of; null where the file alone tells."""
+    constants = [one.constants[ASSESSMENT] for one in source.layouts if ASSESSMENT in one.constants]
+    spec = source.fields.get(ASSESSMENT)
+    if spec is None or len(constants) == len(source.layouts):
+        return set(constants)
+    if spec.value is None and spec.codes is None:
+        return None
+    said = [spec.value, spec.otherwise, spec.default, *(spec.codes or {}).values()]
+    said += [*constants, *(one.code for one in spec.overrides)]
+    return {name for name in said if name}
+
+
 def reference_faults(catalogue: Catalogue) -> Iterator[str]:
     """Yield every fault between the files, each with its file and key."""
     for name, table in catalogue.tables.items():
@@ -100,7 +113,7 @@ def _unknown_codes(
     where: str, codes: list[str], vocabulary: str, catalogue: Catalogue
 ) -> Iterator[str]:
     if vocabulary in known_vocabularies(catalogue):
-        unknown = sorted(set(codes) - set(allowed_codes(catalogue, vocabulary)))
+        unknown = sorted({*codes} - {*allowed_codes(catalogue, vocabulary), UNSET})
         if unknown:
             yield f"{where}: {unknown} not in vocabulary {vocabulary}"
 
@@ -113,7 +126,6 @@ def _source_faults(source: Source, catalogue: Catalogue) -> Iterator[str]:
     yield from _name_faults(source, table)
     yield from _code_faults(source, table, catalogue)
     yield from _need_faults(source)
-    yield from _unset_faults(source)
     for one, other in itertools.combinations(source.layouts, 2):
         if _told_by(one) == _told_by(other):
             yield f"layouts: {one.name} and {other.name} have the same header"
@@ -154,7 +166,7 @@ def _code_faults(source: Source, table: Table, catalogue: Catalogue) -> Iterator
             spec = source.fields[name]
             codes += [*(spec.codes or {}).values(), *(one.code for one in spec.overrides)]
             said = (spec.value, spec.otherwise, spec.unflagged, spec.default)
-            codes += [code for code in said if code and code != UNSET]
+            codes += [code for code in said if code]
         if field.vocabulary:
             yield from _unknown_codes(f"fields.{name}", codes, field.vocabulary, catalogue)
 
@@ -172,13 +184,6 @@ def _need_faults(source: Source) -> Iterator[str]:
             yield f"fields.{name}: unflagged needs race"
         if spec.parse == "window_of_date" and not source.windows:
             yield f"fields.{name}: parse window_of_date needs windows"
-
-
-def _unset_faults(source: Source) -> Iterator[str]:
-    """Yield the values that a draft left to a person."""
-    for name, spec in source.fields.items():
-        if UNSET in (spec.value, *(spec.codes or {}).values()):
-            yield f"fields.{name}: {UNSET} stands for a value that a person must set"
 
 
 def _layout_faults(layout: Layout, source: Source, table: Table) -> Iterator[str]:

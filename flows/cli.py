@@ -135,7 +135,10 @@ def explain(load: LoadId, json: Json = False) -> int:
 def rerun(
     load: Annotated[list[str] | None, typer.Argument(help="Loads to do again.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Every failed or held load.")] = False,
-    code: Annotated[str | None, typer.Option(help="Failed or held loads of this code.")] = None,
+    code: Annotated[
+        str | None,
+        typer.Option(help="Loads that stopped for this code, or that have rows rejected for it."),
+    ] = None,
     engine: Engine = "direct",
     json: Json = False,
 ) -> int:

@@ -298,7 +298,7 @@ def _name(catalogue: Catalogue, request: Request) -> str:
             expected="small letters, digits and _, a letter first",
             remedy="give another with --name",
         )
-    if name in catalogue.sources:
+    if name in {*catalogue.sources, *catalogue.unfinished}:
         raise _taken(name, "a source of that name")
     return name
 
@@ -351,10 +351,11 @@ def write(drafted: Drafted, site: Path | None, out: Path | None = None) -> list[
     return list(paths.values())
 
 
-def faults_of(site: Path) -> list[str]:
-    """Return what `roci check` says of a layer that holds a draft."""
+def faults_of(site: Path, name: str) -> tuple[str, list[str]]:
+    """Return what is wrong with a draft in a layer, under the words that say what it stops."""
     try:
-        load_catalogue(site)
+        still_open = load_catalogue(site).unfinished.get(name, [])
     except ConfigurationError as error:
-        return [line.strip() for line in error.found.splitlines()[1:]]
-    return []
+        faults = [line.strip() for line in error.found.splitlines()[1:]]
+        return "until these are mended roci refuses to run with this ROCI_CONFIG:", faults
+    return f"until these are set roci leaves {name} out; all others go on:", still_open

@@ -34,7 +34,7 @@ def load_inputs(
     return {
         "file": sha256,
         "source": catalogue.source_hash(source),
-        "vocabulary": catalogue.vocabulary_hash,
+        "vocabulary": catalogue.vocabulary_hash(source),
         "code": code_hash(),
         "landing": digest(district_id or ""),
     }

@@ -18,6 +18,7 @@ from flows.explaining import explanation, explanation_lines
 from flows.load_key import changed_parts, load_inputs
 from flows.outcome import UNCLAIMED
 from flows.slices import years_of
+from flows.source_reporting import unfinished_line, unfinished_sources
 from flows.unmatched import unmatched_line, unmatched_students
 from warehouse.ledger_records import Load
 from warehouse.ledger_tables import STATES
@@ -47,6 +48,8 @@ def show_status(context: Context, *, as_json: bool) -> int:
     counts = status["loads"]
     typer.echo("loads: " + (", ".join(f"{n:,} {s}" for s, n in sorted(counts.items())) or "none"))
     typer.echo(f"waiting in landing/: {status['waiting']}")
+    for unfinished in status["unfinished"]:
+        typer.echo(unfinished_line(unfinished))
     for stale in status["stale"]:
         typer.echo(
             f"stale: {stale['loads']} loads of {stale['source']}, {stale['changed']} changed since"
@@ -77,6 +80,7 @@ def _status(context: Context) -> dict[str, Any]:
         "home": str(context.workspace.home),
         "loads": dict(Counter(load.state for load in context.ledger.loads())),
         "waiting": len(context.landing.files()),
+        "unfinished": unfinished_sources(context),
         "stale": stale_loads(context),
         "unmatched": unmatched_students(context),
         "attention": [
@@ -150,7 +154,8 @@ def show_loads(
     Raises:
         UsageError: there is no such source or state.
     """
-    _require_one_of("--source", source, [*context.catalogue.sources, UNCLAIMED])
+    known = [*context.catalogue.sources, *context.catalogue.drafts, UNCLAIMED]
+    _require_one_of("--source", source, known)
     _require_one_of("--state", state, STATES)
     loads = context.ledger.loads(source=source, state=state, limit=limit)
     show_records(
@@ -221,13 +226,18 @@ def show_quarantine(
 
 
 def show_configuration(*, as_json: bool) -> int:
-    """Check the whole configuration and print what it holds."""
+    """Check the whole configuration and print what it holds.
+
+    Raises:
+        ConfigurationError: with every fault, or every value that is still to be set.
+    """
     import os
 
     from configs.catalogue import load_catalogue
 
     site = os.environ.get("ROCI_CONFIG")
     catalogue = load_catalogue(Path(site) if site else None)
+    catalogue.require_finished()
     counts = Counter(
         sources=len(catalogue.sources),
         assessments=len(catalogue.assessments),

@@ -68,15 +68,12 @@ def run_again(
 
     Raises:
         UsageError: nothing was chosen, or a load does not exist.
+        ConfigurationError: a load's source is unfinished.
     """
     chosen = [context.ledger.load(load_id) for load_id in load_ids]
     if failed or code:
-        chosen += [
-            load
-            for load in open_faults(context)
-            if load.source in context.catalogue.sources
-            and (code is None or (load.fault is not None and load.fault.code == code))
-        ]
+        waiting = open_faults(context) if code is None else _of_code(context, code)
+        chosen += [load for load in waiting if load.source in context.catalogue.sources]
     elif not chosen:
         raise UsageError(
             "NOTHING_CHOSEN",
@@ -88,6 +85,22 @@ def run_again(
     # As they arrived: a later file of a partition must end up in the place of an earlier one.
     chosen.sort(key=lambda load: load.load_id)
     return _load(context, [_incoming(context, load) for load in chosen], engine=engine)
+
+
+def _of_code(context: Context, code: str) -> list[Load]:
+    """Return the loads that stopped for a code, and those that have rows rejected for it.
+
+    Of loaded ones only those whose rows are still in the lake: later files replaced the others.
+    """
+    rejecting = context.ledger.loads_rejecting(code)
+    stopped = [
+        load
+        for load in open_faults(context)
+        if load.load_id in rejecting or (load.fault is not None and load.fault.code == code)
+    ]
+    live = {part.load_id for part in context.ledger.live_partitions()}
+    loaded = context.ledger.loads(state="loaded")
+    return stopped + [load for load in loaded if load.load_id in live & rejecting]
 
 
 def run_backfill(context: Context, source: str, years: str, *, engine: str) -> RunOutcome:
@@ -209,6 +222,8 @@ def _through_prefect(
 
 def _incoming(context: Context, load: Load) -> Incoming:
     """Return a load's file as it first came in."""
+    if load.source in context.catalogue.unfinished:
+        context.catalogue.source(load.source)
     if load.source not in context.catalogue.sources:
         raise UsageError(
             "NO_SOURCE",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from configs.catalogue import load_catalogue
-from configs.errors import UsageError
+from configs.errors import UsageError, listed
 from configs.source_models import Layout
 from flows.console import as_table, show_records
 from flows.context import Context
@@ -40,11 +40,37 @@ def show_sources(context: Context, *, as_json: bool) -> int:
         }
         for source in context.catalogue.sources.values()
     ]
+    unfinished = unfinished_sources(context)
     if as_json:
-        show_records(records, as_json)
+        show_records([*records, *unfinished], as_json)
     else:
-        typer.echo("\n".join(_source_words(record) for record in records))
+        lines = [*map(_source_words, records), *map(unfinished_line, unfinished)]
+        typer.echo("\n".join(lines))
     return 0
+
+
+def unfinished_sources(context: Context) -> list[dict[str, Any]]:
+    """Return how many values of each source that is left out are still to be set."""
+    catalogue = context.catalogue
+    return [
+        {
+            "source": name,
+            "state": "unfinished",
+            "to_set": len(words),
+            "files_wait": name in catalogue.drafts,
+        }
+        for name, words in catalogue.unfinished.items()
+    ]
+
+
+def unfinished_line(record: dict[str, Any]) -> str:
+    """Return the line about a source that is left out.
+
+    >>> unfinished_line({"source": "quill", "to_set": 2, "files_wait": True})
+    'quill: unfinished, 2 to be set; its files wait in landing/  -> roci check'
+    """
+    waiting = "; its files wait in landing/" if record["files_wait"] else ""
+    return f"{record['source']}: unfinished, {record['to_set']} to be set{waiting}  -> roci check"
 
 
 def _source_words(record: dict[str, Any]) -> str:
@@ -173,9 +199,9 @@ def _show_drafted(drafted: Drafted, paths: list[Path], request: Request, kept: P
         return
     if drafted.to_set:
         typer.echo(f"  to be set by you:  {', '.join(drafted.to_set)}")
-    faults = faults_of(kept)
+    words, faults = faults_of(kept, drafted.name)
     if faults:
-        typer.echo("until these are mended roci refuses to run with this ROCI_CONFIG:")
+        typer.echo(words)
     for fault in faults:
         typer.echo(f"  {fault}")
     district = f" --district {request.district}" if request.district else ""
@@ -190,7 +216,7 @@ def _show_drafted(drafted: Drafted, paths: list[Path], request: Request, kept: P
 
 def show_mapping(context: Context, asked: Mapping, *, as_json: bool) -> int:
     """Keep which code a value is, and say what to type next."""
-    from flows.mapping import map_value
+    from flows.mapping import UNKNOWN_CODE, map_value
 
     kept = map_value(context, asked)
     if as_json:
@@ -200,7 +226,8 @@ def show_mapping(context: Context, asked: Mapping, *, as_json: bool) -> int:
         typer.echo(f"{field}: {asked.value!r} in column {asked.column} is {asked.code}")
     typer.echo(f"in {kept.path}" + ("" if kept.changed else " (as it was)"))
     if kept.loads:
-        typer.echo(f"next: roci rerun {' '.join(kept.loads)}")
+        typer.echo(f"rows wait for it in {listed(kept.loads)}")
+        typer.echo(f"next: roci rerun --code {UNKNOWN_CODE}")
     else:
         typer.echo("next: no load has rows waiting for it; the next file is read with it")
     return 0

@@ -15,9 +15,17 @@ SourceName = Annotated[str, typer.Argument(help="The source's name (`roci source
 
 @sources_app.command("list")
 @told
-def sources_list(json: Json = False) -> int:
+def sources_list(
+    json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The page docs/sources.md.")] = False,
+) -> int:
     """List the sources, their tables, layouts, years, files and last load."""
+    from flows.source_page import source_page
     from flows.source_reporting import show_sources
+
+    if markdown:
+        typer.echo(source_page(opened().catalogue), nl=False)
+        return 0
 
     return show_sources(opened(), as_json=json)
 

@@ -164,6 +164,12 @@ class LedgerQueries:
         ]
         return sorted(counts, key=lambda c: (c.kind, -c.rows, c.code, c.field or ""))
 
+    def loads_rejecting(self, code: str) -> set[str]:
+        """Return the loads that have rows rejected for a code."""
+        table = tables.rejected_row
+        asked = sa.select(table.c.load_id).where(table.c.kind == "reject", table.c.code == code)
+        return {row.load_id for row in self._rows(asked.distinct())}
+
     def flags(self, load_id: str) -> list[FlagCount]:
         """Return how many loaded rows carry each flag, the commonest first."""
         table = tables.flag_count

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import fnmatch
+import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from configs.errors import FileRefused
 from configs.source_models import Source
 from flows.context import Context
 from flows.stages.oneroster import is_delta_file, roster_source
 from transforms.claiming import header_fits, header_likeness
+
+log = logging.getLogger("roci.intake")
 
 # A header is taken for a source's where it shows more than this share of one of its layouts.
 MOSTLY = 0.7
@@ -19,6 +23,7 @@ MOSTLY = 0.7
 def claim(context: Context, path: Path, name: str) -> Source:
     """Return the source whose layout the file's header fits; its name decides only a tie.
 
+    A header that fits no source but an unfinished one is that one's: its file waits in landing/.
     A header that fits none goes to the source that expects the name, or else to the one that it is
     most like, so that what keeps it from fitting is told.
 
@@ -31,7 +36,10 @@ def claim(context: Context, path: Path, name: str) -> Source:
     sources = context.catalogue.sources.values()
     with path.open("rb") as stream:
         fits = {s.name: share for s in sources if (share := header_fits(stream, s)) is not None}
+        drafts = [] if fits else _drafts_of(context, stream)
         alike = {} if fits else {s.name: header_likeness(stream, s) for s in sources}
+    if drafts:
+        return drafts[0]
     named = [s for s in sources if name_fits(name, s)]
     if not fits:
         nearest = [s for s in sources if MOSTLY < alike[s.name] == max(alike.values())]
@@ -43,6 +51,19 @@ def claim(context: Context, path: Path, name: str) -> Source:
     if len(winners) > 1:
         raise _ambiguous(name, winners)
     return context.catalogue.sources[winners[0]]
+
+
+def _drafts_of(context: Context, stream: BinaryIO) -> list[Source]:
+    drafts = context.catalogue.drafts.values()
+    return [draft for draft in drafts if header_fits(stream, draft) is not None]
+
+
+def is_taken(context: Context, source: Source, only_source: str | None) -> bool:
+    """Return whether this run takes files of the source; those of an unfinished one wait."""
+    if source.name in context.catalogue.unfinished:
+        log.warning("source=%s state=unfinished", source.name)
+        return False
+    return only_source in (None, source.name)
 
 
 def fits(path: Path, source: Source) -> bool:

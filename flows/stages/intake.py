@@ -16,7 +16,7 @@ from flows.faults import unexpected
 from flows.load_key import load_key
 from flows.outcome import UNCLAIMED, FetchOutcome, LoadOutcome
 from flows.stages.archives import several_files
-from flows.stages.claims import claim, fits
+from flows.stages.claims import claim, fits, is_taken
 from flows.stages.oneroster import (
     RosterFolder,
     made_whole,
@@ -85,6 +85,9 @@ def take_in(context: Context, only_source: str | None = None) -> Taken:
     Args:
         context: the opened workspace.
         only_source: take only files that this source claims, leave the others where they are.
+
+    Raises:
+        ConfigurationError: `only_source` is none, or unfinished.
     """
     if only_source is not None:
         context.catalogue.source(only_source)
@@ -95,7 +98,7 @@ def take_in(context: Context, only_source: str | None = None) -> Taken:
             archive = several_files(landed.path)
             if archive is None:
                 source = claim(context, landed.path, landed.name)
-                if only_source in (None, source.name):
+                if is_taken(context, source, only_source):
                     kept = _kept(context, source, landed, taken.incoming)
                     taken = taken.with_incoming(kept)
             elif context.landing.is_still(landed):
@@ -142,7 +145,7 @@ def _members_taken(
                     recorded_refusal(context, raw, member.name, landed.district_id, told)
                 )
             continue
-        if only_source in (None, source.name):
+        if is_taken(context, source, only_source):
             kept = registered(context, source, raw, member.name, landed.district_id)
             taken = taken.with_incoming([replace(kept, archive=landed.name)])
         else:

@@ -33,6 +33,8 @@ def test_a_value_that_a_draft_leaves_open_is_refused_by_file_and_key(field: str,
     sources.mkdir()
     text = f"fields: {{{field}: {{column: null, codes: null, value: {UNSET}}}}}\n"
     (sources / "results_csv.yml").write_text(text, encoding="utf-8")
+    catalogue = load_catalogue(tmp_path)
     with pytest.raises(ConfigurationError) as caught:
-        load_catalogue(tmp_path)
-    assert f"sources/results_csv.yml: fields.{field}: {UNSET} stands for" in caught.value.found
+        catalogue.require_finished()
+    words = f"sources/results_csv.yml: fields.{field}.value: {UNSET} stands for"
+    assert words in caught.value.found

@@ -43,13 +43,27 @@ def records_of(layout: Layout) -> list[Record]:
     return found or [Record()]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reading:
     """A layout of a source: its fields, the columns that they read, and what these may hold."""
 
     catalogue: Catalogue
     source: Source
     layout: Layout
+
+    def __str__(self) -> str:
+        """Return the names of source and layout."""
+        return f"{self.source.name}-{self.layout.name}"
+
+    @property
+    def has_header(self) -> bool:
+        """Return whether the layout's files name their columns."""
+        return self.layout.positions is None and not self.layout.headerless
+
+    @property
+    def is_table(self) -> bool:
+        """Return whether the source's files are single tables."""
+        return self.source.format.kind == "table"
 
     @cached_property
     def records(self) -> list[Record]:

@@ -60,8 +60,10 @@ class _Speller:
         if kind == kinds.ANY:
             return self._one_of(string.ascii_lowercase)
         if kind in (kinds.MAX_REPEAT, kinds.MIN_REPEAT):
-            least, _, repeated = value
-            return "".join(self.spelled(repeated) for _ in range(least))
+            least, most, repeated = value
+            # What may be left out is there in two of three texts.
+            times = 1 if (least, most) == (0, 1) and self.number % 3 else least
+            return "".join(self.spelled(repeated) for _ in range(times))
         return self._group(kind, value)
 
     def _group(self, kind: Any, value: Any) -> str:

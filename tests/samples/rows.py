@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from configs.catalogue import Catalogue
 from configs.models import Assessment, ScoreRange
-from configs.source_models import Layout, Source
 from tests.samples.demands import Reading, Record
 from tests.samples.patterns import text_matching
 from tests.samples.values import Field, year_of
@@ -15,11 +13,11 @@ from transforms.parse import Value
 # What a test is decides what its grade, score and level may be, so these are told first.
 FIRST = ("assessment", "subject", "test_window", "school_year", "grade", "scale_score")
 Row = dict[str, str]
+ROWS = 6
 
 
-def sample_rows(catalogue: Catalogue, source: Source, layout: Layout, count: int) -> list[Row]:
+def sample_rows(reading: Reading, count: int = ROWS) -> list[Row]:
     """Return rows of a layout, by the columns of its file; codes are gone through in turn."""
-    reading = Reading(catalogue, source, layout)
     return [RowMaker(reading, number).row() for number in range(count)]
 
 
@@ -105,7 +103,7 @@ class RowMaker:
         texts += [value for _, other, values in reading.overriding() if other == column
                   for value in values]  # fmt: skip
         if column in reading.layout.marks:
-            texts += [text_matching(reading.layout.marks[column], self.number + n) for n in (0, 1)]
+            texts += [text_matching(reading.layout.marks[column], n) for n in range(4)]
         for one in reading.joins[column]:
             texts += [part for text in one.texts(self.number)
                       for part in self._parts(one, column, text, records)]  # fmt: skip
@@ -173,7 +171,8 @@ class RowMaker:
         return test is None or subject in test.subjects
 
     def _grade_agrees(self, grade: Value, record: Record) -> bool:
-        ranges = self._ranges(record)
+        # A test that has no ranges for the year is still of the grades that it has in others.
+        ranges = self._ranges(record) or self._ranges(record, any_year=True)
         return not ranges or grade in {one.grade for one in ranges}
 
     def _score_agrees(self, score: Value, record: Record) -> bool:
@@ -188,14 +187,15 @@ class RowMaker:
     def _test(self, record: Record) -> Assessment | None:
         return self.reading.catalogue.assessments.get(str(self.said("assessment", record)))
 
-    def _ranges(self, record: Record) -> list[ScoreRange]:
-        """Return the score ranges of the record's test, subject and year."""
+    def _ranges(self, record: Record, any_year: bool = False) -> list[ScoreRange]:
+        """Return the score ranges of the record's test and subject, in the layout's year or any."""
         test, subject = self._test(record), self.said("subject", record)
         year = year_of(self.reading.layout)
+        of_subject = [one for one in (test.score_ranges if test else []) if one.subject == subject]
         return [
             one
-            for one in (test.score_ranges if test else [])
-            if one.subject == subject and (one.from_year or 0) <= year <= (one.to_year or 9999)
+            for one in of_subject
+            if any_year or (one.from_year or 0) <= year <= (one.to_year or 9999)
         ]
 
     def said(self, name: str, record: Record) -> Value | None:

@@ -6,14 +6,15 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from configs.source_models import Layout, Source
+from configs.source_models import Layout
+from tests.samples.demands import Reading
 from tests.samples.rows import Row
 
 BANNER = ["Report of results", "Made on request", ""]
@@ -23,7 +24,7 @@ DISTRICT, SCHOOL = "d", "s"
 
 @dataclass(frozen=True)
 class Writing:
-    """How text is written; `bom` puts a mark before UTF-8, UTF-16 has its own."""
+    """How text is written."""
 
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -31,18 +32,16 @@ class Writing:
     with_header: bool = True
 
 
-def sample(source: Source, layout: Layout, rows: Sequence[Row]) -> bytes:
-    """Return the rows as the layout's own kind of file."""
+def sample(reading: Reading, rows: Sequence[Row], **how: str) -> bytes:
+    """Return the rows as the layout's own kind of file; `how` are attributes of Writing."""
+    layout, source = reading.layout, reading.source
     if source.format.kind == "oneroster":
         return oneroster(rows)
+    as_usual = Writing(source.format.delimiters[0], with_header=not layout.headerless)
+    writing = replace(as_usual, **how)
     if layout.record_length is not None:
-        return fixed(layout, rows)
-    return delimited(layout.columns, rows, writing_of(source, layout))
-
-
-def writing_of(source: Source, layout: Layout) -> Writing:
-    """Return how the source's files are written where nothing else is said."""
-    return Writing(source.format.delimiters[0], with_header=not layout.headerless)
+        return fixed(layout, rows, writing)
+    return delimited(layout.columns, rows, writing)
 
 
 def delimited(header: Sequence[str], rows: Sequence[Row], how: Writing) -> bytes:
@@ -62,22 +61,24 @@ def delimited(header: Sequence[str], rows: Sequence[Row], how: Writing) -> bytes
     return out.getvalue().encode(how.encoding)
 
 
-def fixed(layout: Layout, rows: Sequence[Row], length: int | None = None) -> bytes:
-    """Return records of fixed width, of another length than the layout's if one is given.
+def fixed(layout: Layout, rows: Sequence[Row], how: Writing = Writing()) -> bytes:
+    """Return records of fixed width."""
+    return ended((fixed_record(layout, row) for row in rows), how)
 
-    Columns that hold something are written last: where columns overlap, they count.
-    """
-    assert not isinstance(layout.positions, str)
-    whole = layout.record_length or 0
-    positions = layout.positions or []
-    lines = []
-    for row in rows:
-        line = [" "] * whole
-        for one in positions:
-            if row[one.column]:
-                line[one.start - 1 : one.end] = row[one.column].ljust(one.end - one.start + 1)
-        lines.append("".join(line)[: length or whole].ljust(length or whole, "Z"))
-    return "".join(f"{line}\n" for line in lines).encode()
+
+def fixed_record(layout: Layout, row: Row) -> str:
+    """Return one record; of columns that lie over one another those that say something count."""
+    line = [" "] * (layout.record_length or 0)
+    for one in layout.positions or []:
+        assert not isinstance(one, str)
+        if row[one.column]:
+            line[one.start - 1 : one.end] = row[one.column].ljust(one.end - one.start + 1)
+    return "".join(line)
+
+
+def ended(lines: Iterable[str], how: Writing = Writing()) -> bytes:
+    """Return lines as text, each with its end."""
+    return "".join(f"{line}{how.newline}" for line in lines).encode(how.encoding)
 
 
 def workbook(header: Sequence[str], rows: Sequence[Row], banner: Sequence[str] = BANNER) -> bytes:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from configs.catalogue import Catalogue
 from configs.source_models import Source
+from tests.samples.demands import Reading
 from tests.samples.patterns import text_matching
 from transforms.encode import Encoder
 from transforms.fill import Landing, Setting
@@ -66,13 +66,13 @@ class Loaded:
         return self.rows_in + self.rows_made == out
 
 
-def load(content: bytes, source: Source, catalogue: Catalogue) -> Loaded:
-    """Return what becomes of a file of a source.
+def load(content: bytes, reading: Reading) -> Loaded:
+    """Return what becomes of a file as one of the layout's source; any of its layouts may fit.
 
     Raises:
         FileRefused: it is not taken.
     """
-    stream = io.BytesIO(content)
+    source, catalogue, stream = reading.source, reading.catalogue, io.BytesIO(content)
     probe = examine(stream, source)
     match = match_layout(probe.columns, source, probe.layout)
     landing = Landing(file_name(source), "0199017", schools=AnySchool())

@@ -1,0 +1,103 @@
+"""The same rows say the same in every delimiter, encoding and kind of file that is taken."""
+
+import pytest
+
+from configs.errors import FileRefused
+from tests.samples.demands import Reading
+from tests.samples.loading import load
+from tests.samples.rows import Row
+from tests.samples.shipped import (
+    each_layout,
+    each_source,
+    is_delimited,
+    is_fixed,
+    is_headerless,
+    six_loaded,
+    six_rows,
+)
+from tests.samples.writing import json_lines, parquet, sample, workbook
+
+FOREIGN_DELIMITER = "~"
+ACCENTED = "José Núñez"
+MARKED = ("utf-8-sig", "utf-16")
+FORMS = {"workbook": workbook, "parquet": parquet, "json_lines": json_lines}
+
+
+def without_places(rows: list[dict]) -> list[dict]:
+    """Return the rows without their numbers: a table below a banner starts further down."""
+    return [{name: v for name, v in row.items() if name != "source_row"} for row in rows]
+
+
+@each_layout(lambda one: one.is_table and not is_fixed(one))
+def test_every_delimiter_of_the_source_is_read_alike(reading):
+    for delimiter in reading.source.format.delimiters:
+        loaded = load(sample(reading, six_rows(reading), delimiter=delimiter), reading)
+        assert loaded.probe.delimiter == delimiter
+        assert (loaded.layout, loaded.rows) == (reading.layout.name, six_loaded(reading).rows)
+        assert loaded.faults == set()
+
+
+@each_layout(lambda one: one.is_table and not is_fixed(one))
+def test_a_delimiter_that_the_source_does_not_name_is_refused(reading):
+    assert FOREIGN_DELIMITER not in reading.source.format.delimiters
+    with pytest.raises(FileRefused) as caught:
+        load(sample(reading, six_rows(reading), delimiter=FOREIGN_DELIMITER), reading)
+    assert caught.value.code == "UNKNOWN_HEADER"
+
+
+def accented(reading: Reading) -> list[Row]:
+    """Return the rows with an accent in a column of free text; one that a field reads if there is one."""
+    text = [
+        column
+        for column in reading.layout.columns
+        if len(ACCENTED) <= reading.widths.get(column, 99) and reading.pleases(column, ACCENTED)
+        and not reading.joins[column] and column not in reading.races
+    ]  # fmt: skip
+    read = [column for column in text if reading.readers[column]]
+    column = (read or text)[0]
+    return [{**row, column: ACCENTED} for row in six_rows(reading)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@each_source(is_delimited)
+def test_every_encoding_is_read_alike_or_refused(reading, encoding):
+    rows = accented(reading)
+    content = sample(reading, rows, encoding=encoding)
+    if encoding == "cp1252" and "cp1252" not in reading.source.format.encodings:
+        with pytest.raises(FileRefused) as caught:
+            load(content, reading)
+        assert caught.value.code == "UNREADABLE_FILE"
+        return
+    loaded = load(content, reading)
+    assert loaded.rows == load(sample(reading, rows), reading).rows
+    assert loaded.probe.bom == (encoding in MARKED)
+    assert loaded.faults == set()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@each_layout(lambda one: is_fixed(one) or is_headerless(one))
+def test_every_encoding_of_a_file_without_header_is_read_alike(reading, encoding):
+    """Positions count characters, whatever bytes they are."""
+    rows = accented(reading)
+    loaded = load(sample(reading, rows, encoding=encoding), reading)
+    assert loaded.rows == load(sample(reading, rows), reading).rows
+    assert loaded.layout == reading.layout.name
+    assert loaded.faults == set()
+
+
+@pytest.mark.parametrize("newline", ["\r\n", "\r"])
+@each_layout(lambda one: one.is_table)
+def test_every_line_end_is_read_alike(reading, newline):
+    loaded = load(sample(reading, six_rows(reading), newline=newline), reading)
+    assert (loaded.layout, loaded.rows) == (reading.layout.name, six_loaded(reading).rows)
+    assert loaded.faults == set()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@each_source(is_delimited)
+def test_a_workbook_parquet_and_json_lines_say_what_text_says(reading, form):
+    loaded = load(FORMS[form](reading.layout.columns, six_rows(reading)), reading)
+    assert loaded.probe.kind == form
+    assert loaded.layout == reading.layout.name
+    assert without_places(loaded.rows) == without_places(six_loaded(reading).rows)
+    assert loaded.faults == set() and loaded.is_balanced
