@@ -9,6 +9,7 @@ from typing import Any
 from configs.models import CodeWords
 from flows.context import Context
 from flows.load_key import changed_parts, load_inputs
+from transforms.pieces import ROWS_OF_A_SHEET
 from warehouse.ledger_records import Load
 
 KIND_WORDS = {
@@ -103,12 +104,15 @@ def explanation_lines(context: Context, load_id: str) -> Iterator[str]:
     load = context.ledger.load(load_id)
     yield f"{load.load_id}  {load.source}  {load.file_name}"
     yield state_words(load)
+    if load.layout:
+        yield f"Read as: layout {load.layout}; {load.written}."
     yield from _cause_lines(load, context.catalogue.codes)
     if load.rows_received:
         yield (
             f"Rows: {load.rows_received:,} received = {load.rows_loaded:,} loaded"
             f" + {load.rows_quarantined:,} quarantined + {load.rows_set_aside:,} set aside."
         )
+    yield from _made_lines(context, load_id)
     yield from row_lines(row_counts(context, load_id), context.catalogue.codes)
     yield from _check_lines(context, load_id)
     changed = _changed_since(context, load)
@@ -116,6 +120,16 @@ def explanation_lines(context: Context, load_id: str) -> Iterator[str]:
         yield f"Changed since then: {', '.join(changed)}. `roci rerun {load_id}` would apply it."
     for command in next_commands(load):
         yield f"Next: {command}"
+
+
+def _made_lines(context: Context, load_id: str) -> Iterator[str]:
+    """Yield what to know of a file whose rows hold several records."""
+    for step in context.ledger.steps(load_id):
+        if step.rows_made:
+            yield (
+                f"      {step.rows_in:,} rows of the file made {step.rows_in + step.rows_made:,} "
+                "records, which are what is counted."
+            )
 
 
 def _cause_lines(load: Load, codes: Mapping[str, CodeWords]) -> Iterator[str]:
@@ -143,12 +157,22 @@ def row_lines(counts: list[RowCount], codes: Mapping[str, CodeWords]) -> Iterato
             words = codes.get(count.code)
             field = f" in {count.field}" if count.field else ""
             yield f"  {count.rows:>7,}  {count.code}{field}: {words.meaning if words else ''}"
-            rows = ", ".join(f"{row:,}" for row in count.first_rows)
+            rows = ", ".join(place_of(row) for row in count.first_rows)
             more = ", ..." if count.rows > len(count.first_rows) else ""
             if rows:
-                yield f"           rows {rows}{more} of the file (the header is row 1)"
+                yield f"           rows {rows}{more} of the file, as a spreadsheet numbers them"
             if words:
                 yield f"           to do: {words.remedy}"
+
+
+def place_of(source_row: int) -> str:
+    """Return where a row stands, for people.
+
+    >>> place_of(1_204), place_of(20_000_015)
+    ('1,204', '15 of sheet 3')
+    """
+    sheet, row = divmod(source_row, ROWS_OF_A_SHEET)
+    return f"{row:,} of sheet {sheet + 1}" if sheet else f"{row:,}"
 
 
 def _check_lines(context: Context, load_id: str) -> Iterator[str]:

@@ -90,7 +90,7 @@ def run_again(
 def _of_code(context: Context, code: str) -> list[Load]:
     """Return the loads that stopped for a code, and those that have rows rejected for it.
 
-    Of loaded ones only those whose rows are still in the lake: later files replaced the others.
+    A loaded one has rows in the lake still: where later files replaced all, it is superseded.
     """
     rejecting = context.ledger.loads_rejecting(code)
     stopped = [
@@ -98,9 +98,8 @@ def _of_code(context: Context, code: str) -> list[Load]:
         for load in open_faults(context)
         if load.load_id in rejecting or (load.fault is not None and load.fault.code == code)
     ]
-    live = {part.load_id for part in context.ledger.live_partitions()}
     loaded = context.ledger.loads(state="loaded")
-    return stopped + [load for load in loaded if load.load_id in live & rejecting]
+    return stopped + [load for load in loaded if load.load_id in rejecting]
 
 
 def run_backfill(context: Context, source: str, years: str, *, engine: str) -> RunOutcome:

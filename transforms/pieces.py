@@ -12,6 +12,8 @@ import pyarrow as pa
 from transforms.faults import no_faults
 
 UNPARSED = "unparsed"
+# What a row number of a workbook is counted up by from sheet to sheet.
+ROWS_OF_A_SHEET = 10_000_000
 # The column that names the sheet of each record, where a source asks for it.
 SHEET = "#sheet"
 

@@ -25,6 +25,15 @@ OLD_END_OF_FILE = "\x1a"
 
 Compression = Literal["", "gzip", "zip"]
 Kind = Literal["delimited", "fixed", "workbook", "parquet", "json_lines", "oneroster"]
+FORM_WORDS: dict[Kind, str] = {
+    "delimited": "delimited",
+    "fixed": "fixed width",
+    "workbook": "workbook",
+    "parquet": "Parquet",
+    "json_lines": "JSON lines",
+    "oneroster": "OneRoster",
+}
+LINE_ENDS = {"\n": "LF", "\r\n": "CRLF", "\r": "CR"}
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,25 @@ class Probe:
     trimmed: bool = False
     sheets: tuple[Sheet, ...] = ()
     sheet_named: bool = False
+
+    @property
+    def words(self) -> str:
+        r"""Return how the file is written, for people.
+
+        >>> Probe(encoding="cp1252", delimiter="^", newline="\r\n", columns=("a", "b")).words
+        "delimited by '^', cp1252, CRLF, header in row 1, 2 columns"
+        """
+        text = self.kind in ("delimited", "fixed")
+        parts = [
+            FORM_WORDS[self.kind] + (f" by {self.delimiter!r}" if self.kind == "delimited" else ""),
+            (self.encoding + (" with BOM" if self.bom else "")) if text else "",
+            LINE_ENDS.get(self.newline, "") if text else "",
+            f"header in row {self.header_row}" if self.header_row and text else "",
+            f"{len(self.sheets)} sheets" if len(self.sheets) > 1 else "",
+            "gzip" if self.compression == "gzip" else "",
+            f"{len(self.columns)} columns",
+        ]
+        return ", ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)

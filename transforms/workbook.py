@@ -21,7 +21,7 @@ from configs.errors import FileRefused
 from transforms.delimited import Wanted
 from transforms.headers import HEADER_WITHIN, Header, header_of
 from transforms.json_lines import as_column
-from transforms.pieces import SHEET, Piece, distinct_names
+from transforms.pieces import ROWS_OF_A_SHEET, SHEET, Piece, distinct_names
 from transforms.probe import (
     UNPACKED_AT_MOST,
     ZIP_MAGIC,
@@ -37,7 +37,6 @@ OLE2_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MEMBERS = ("xl/workbook.xml", "xl/workbook.bin")
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 PIECE_ROWS = 1 << 15
-ROWS_OF_A_SHEET = 10_000_000
 SHEETS_AT_MOST = 200
 PACKED_AT_MOST = 200
 PACKED_CHECKED_FROM = 10 << 20

@@ -125,6 +125,11 @@ class Ledger(LedgerQueries):
             with self._write() as connection:
                 connection.execute(tables.flag_count.insert(), rows)
 
+    def note_reading(self, load_id: str, layout: str, written: str) -> None:
+        """Note which layout a load's file has, and how it is written, in words."""
+        with self._write() as connection:
+            _update_load(connection, load_id, layout=layout, written=written)
+
     def finish(
         self,
         load_id: str,

@@ -107,6 +107,8 @@ class Load:
     sha256: str | None
     file_name: str | None
     district_id: str | None
+    layout: str | None
+    written: str | None
     started_at: datetime
     finished_at: datetime | None
     rows_received: int | None

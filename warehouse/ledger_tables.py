@@ -71,6 +71,9 @@ load = sa.Table(
     sa.Column("sha256", sa.Text, sa.ForeignKey("raw_file.sha256"), index=True),
     sa.Column("file_name", sa.Text),
     sa.Column("district_id", sa.Text),
+    # How the file was found to be written, and the layout that it has.
+    sa.Column("layout", sa.Text),
+    sa.Column("written", sa.Text),
     sa.Column("started_at", Moment, nullable=False),
     sa.Column("finished_at", Moment),
     sa.Column("rows_received", sa.BigInteger),

@@ -160,6 +160,10 @@ def _load(context: Context, work: Work) -> None:
     with context.raw.open(work.incoming.sha256) as stream:
         clock = time.perf_counter()
         extract = open_extract(context, work.source, work.incoming, stream)
+        written = extract.probe.words + (
+            f", in {work.incoming.archive}" if work.incoming.archive else ""
+        )
+        context.ledger.note_reading(work.load_id, extract.match.layout.name, written)
         staged = stage_rows(
             extract.pieces, extract.encoder, work.source, context.catalogue, work.folder
         )
