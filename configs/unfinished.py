@@ -58,7 +58,9 @@ def unfinished(
 def stand_ins(open_by_file: Mapping[str, list[str]]) -> dict[str, Assessment]:
     """Return an assessment without content for each open one: its name can be referred to."""
     return {
-        name: Assessment.model_construct(name=name, subjects=[], levels=[])
+        name: Assessment(
+            name=name, title=name, citation=UNSET, subjects=[], levels=[], scale="by_grade"
+        )
         for name in _names(open_by_file, ASSESSMENTS)
     }
 

@@ -1,5 +1,7 @@
 """The same rows say the same in every delimiter, encoding and kind of file that is taken."""
 
+from dataclasses import replace
+
 import pytest
 
 from configs.errors import FileRefused
@@ -15,10 +17,11 @@ from tests.samples.shipped import (
     six_loaded,
     six_rows,
 )
-from tests.samples.writing import json_lines, parquet, sample, workbook
+from tests.samples.writing import Writing, delimited, json_lines, parquet, sample, workbook
 
 FOREIGN_DELIMITER = "~"
 ACCENTED = "José Núñez"
+FURTHER = "Further column"
 MARKED = ("utf-8-sig", "utf-16")
 FORMS = {"workbook": workbook, "parquet": parquet, "json_lines": json_lines}
 
@@ -46,30 +49,33 @@ def test_a_delimiter_that_the_source_does_not_name_is_refused(reading):
 
 
 def accented(reading: Reading) -> list[Row]:
-    """Return the rows with an accent in a column of free text; one that a field reads if there is one."""
+    """Return the rows with an accent in a column of free text, in one that a field reads if any."""
     text = [
         column
         for column in reading.layout.columns
-        if len(ACCENTED) <= reading.widths.get(column, 99) and reading.pleases(column, ACCENTED)
-        and not reading.joins[column] and column not in reading.races
-    ]  # fmt: skip
+        if len(ACCENTED) <= reading.widths.get(column, len(ACCENTED))
+        and reading.pleases(column, ACCENTED)
+        and not reading.joins[column]
+        and column not in reading.races
+    ]
     read = [column for column in text if reading.readers[column]]
-    column = (read or text)[0]
-    return [{**row, column: ACCENTED} for row in six_rows(reading)]
+    column = [*read, *text, FURTHER][0]
+    return [{**row, FURTHER: "", column: ACCENTED} for row in six_rows(reading)]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
 @each_source(is_delimited)
 def test_every_encoding_is_read_alike_or_refused(reading, encoding):
-    rows = accented(reading)
-    content = sample(reading, rows, encoding=encoding)
+    rows, header = accented(reading), [*reading.layout.columns, FURTHER]
+    usual = Writing(reading.source.format.delimiters[0])
+    content = delimited(header, rows, replace(usual, encoding=encoding))
     if encoding == "cp1252" and "cp1252" not in reading.source.format.encodings:
         with pytest.raises(FileRefused) as caught:
             load(content, reading)
         assert caught.value.code == "UNREADABLE_FILE"
         return
     loaded = load(content, reading)
-    assert loaded.rows == load(sample(reading, rows), reading).rows
+    assert loaded.rows == load(delimited(header, rows, usual), reading).rows
     assert loaded.probe.bom == (encoding in MARKED)
     assert loaded.faults == set()
 

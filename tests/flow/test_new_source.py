@@ -84,7 +84,8 @@ def test_a_file_that_nobody_knows_is_drafted_corrected_and_loaded(
     mapped = typed("sources", "map", "quill", "ELL?", "U", "UNKNOWN")
     assert mapped.code == 0, mapped.said
     again = re.search(r"next: roci (rerun .*)", mapped.out)
-    assert again and again[1] == f"rerun {loaded['load_id']}"
+    assert again and again[1] == "rerun --code UNKNOWN_CODE"
+    assert f"rows wait for it in {loaded['load_id']}" in mapped.out
     rerun = typed(*again[1].split(), "--json").json["loads"][0]
     assert (rerun["state"], rerun["loaded"], rerun["quarantined"]) == ("loaded", RESULTS, 0)
     windows = students(workspace_home, "test_window, count(*), count(DISTINCT student_id)")

@@ -144,15 +144,17 @@ class Reading:
         return {one.column: one.end - one.start + 1 for one in self.layout.positions or []}
 
     @cached_property
-    def needed(self) -> list[str]:
-        """Return the file's columns without which a header cannot be of the layout."""
+    def needed(self) -> dict[str, list[str]]:
+        """Return the file's columns that a field or a record needs, each with its other names.
+
+        Those of which the layout has several names are left out: it can do without one of them.
+        """
         header = set(self.layout.columns)
-        names = [names for _, names in needed_columns(self.source, self.layout)]
-        names += [[column] for column in self.layout.signature]
+        needs = [names for _, names in needed_columns(self.source, self.layout)]
         for one in self.layout.records:
-            names += [found for column in one.columns for found in spelled_out(one, column)]
-        alone = [header & set(found) for found in names]
-        return sorted({column for found in alone if len(found) == 1 for column in found})
+            needs += [names for column in one.columns for names in spelled_out(one, column)]
+        alone = [(header & set(names), names) for names in needs]
+        return {column: names for found, names in alone if len(found) == 1 for column in found}
 
     def overriding(self) -> Iterator[tuple[FieldSource, str, list[str]]]:
         """Yield each column that may overrule a field, with the values that do."""

@@ -89,6 +89,17 @@ def test_an_open_assessment_that_no_source_names_stops_nothing(tmp_path):
     assert list(catalogue.unfinished) == [ASSESSMENT] and "quill" not in catalogue.assessments
 
 
+def test_an_assessment_that_can_be_read_but_is_open_is_left_out_too(tmp_path):
+    write(tmp_path, ASSESSMENT, assessment(subjects=[UNSET]))
+    assert "quill" not in load_catalogue(tmp_path).assessments
+
+
+def test_what_an_open_value_makes_wrong_elsewhere_is_no_fault_of_its_own(tmp_path):
+    write(tmp_path, SOURCE, source(grade={"column": UNSET}, assessment={"value": "results_csv"}))
+    (word,) = load_catalogue(tmp_path).unfinished["quill"]
+    assert word.startswith(f"{SOURCE}: fields.grade.column: {UNSET} stands for")
+
+
 def test_open_codes_are_told_by_their_field(tmp_path):
     codes = {"column": "gender", "codes": {"A": UNSET, "B": UNSET, "F": "F"}}
     write(tmp_path, SOURCE, source(gender=codes, assessment={"value": "results_csv"}))
