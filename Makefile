@@ -2,7 +2,7 @@
 # Choose an interpreter with `make PYTHON=/path/to/python3.12 ...`; extra words go in ARGS.
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check bench .venv constraints clean help
+.PHONY: demo test soak check bench .venv constraints clean help
 
 # Where this is set, nothing keeps its bytecode and every start compiles every import again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -10,6 +10,8 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 READY := .venv/.ready
 ARGS ?=
+SEED ?= 1
+BUDGET ?= 600
 
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11 python3.14 python; do \
 	$$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))' \
@@ -22,6 +24,9 @@ demo: $(READY) ## Load invented extracts end to end and say where to look
 
 test: $(READY) ## Run the tests (ARGS="-k words" to choose)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+soak: $(READY) ## Long runs of what breaks (SEED=1, BUDGET=600 seconds for each of them)
+	SOAK_SEED=$(SEED) SOAK_BUDGET=$(BUDGET) $(BIN)/python -m pytest -m soak -s tests/soak $(ARGS)
 
 check: $(READY) ## Style, who may import whom, types, configuration
 	$(BIN)/ruff check

@@ -24,6 +24,7 @@ from configs.models import (
     Assessment,
     CodeWords,
     Drafting,
+    Embargo,
     Marts,
     Network,
     Profile,
@@ -67,6 +68,7 @@ class Catalogue:
     profile: Profile
     codes: dict[str, CodeWords]
     drafting: Drafting
+    embargo: Embargo = field(default_factory=Embargo)
     unfinished: dict[str, list[str]] = field(default_factory=dict)
     drafts: dict[str, Source] = field(default_factory=dict)
 
@@ -192,6 +194,7 @@ class _Reader:
             network=self._one("network.yml", Network),
             profile=self._one("profiles/default.yml", Profile),
             drafting=self._one("drafting.yml", Drafting),
+            embargo=self._one("embargo.yml", Embargo),
         )
         left_out = unfinished(catalogue.sources, self.open)
         self.faults.extend(self._open_in_service(left_out))

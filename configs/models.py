@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -169,11 +171,18 @@ class Suite(Model):
 
 
 class CodeWords(Model):
-    """What a code of a row, a load or a publication means, and what a person does about it."""
+    """What a code of a row, a load or a publication means, and what a person does about it.
+
+    retry: the cause lies outside the file, so each nightly does the load again by itself.
+    waits_for: the lake tables that may let it end otherwise. A load is done again once one of them
+        or its configuration is newer than the failure; after an accident, at once.
+    """
 
     kind: Literal["reject", "flag", "set_aside", "file", "hold", "warn", "infrastructure"]
     meaning: str
     remedy: str
+    retry: Literal["nightly"] | None = None
+    waits_for: list[str] = []
 
 
 class RemoteLanding(Model):
@@ -202,8 +211,73 @@ class RemoteLanding(Model):
         return url
 
 
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Expected(Model):
+    """When files of a source should have arrived; `roci status` says what is late.
+
+    district_id: whose files; null is anybody's.
+    by: a day of each school year ('10-15'), of each month ('day 5'), or of each week ('monday').
+    grace_days: how many days after that day nobody asks yet.
+    """
+
+    source: str
+    district_id: str | None = None
+    by: str
+    grace_days: int = Field(default=0, ge=0, le=90)
+
+    @field_validator("by")
+    @classmethod
+    def _is_a_day(cls, by: str) -> str:
+        by = by.strip().lower()
+        if by in WEEKDAYS or re.fullmatch(r"day ([1-9]|1\d|2[0-8])", by):
+            return by
+        try:
+            dt.date.fromisoformat(f"2023-{by}")
+        except ValueError:
+            raise ValueError("no day: write '10-15', 'day 5' (1 to 28) or 'monday'") from None
+        return by
+
+
+Notice = Literal["failed", "held", "late", "build_held"]
+
+
+class Notify(Model):
+    """Who is told after a nightly of what needs a person: counts, codes and ids of loads only.
+
+    urls_env: the environment variable with the addresses, as Apprise writes them, a space between
+        two. An address may hold a password, so it stands in no file.
+    about: of what (`on` would be a yes in YAML).
+    """
+
+    urls_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "ROCI_NOTIFY_URLS"
+    about: list[Notice] = ["failed", "held", "late", "build_held"]
+
+
+class Retention(Model):
+    """After how many days `roci prune` removes what nothing needs any more.
+
+    raw_days: original files, and rejected rows, of loads that others have taken the place of, that
+        were discarded, or that no source took.
+    lake_versions_days: what the lake held before; marts can be built as of no earlier day.
+    prefect_runs_days: runs in Prefect's own database.
+    logs_days: run logs.
+    refused_days: files in landing/refused, and parts of transfers that broke off.
+    """
+
+    raw_days: int = Field(default=1095, ge=1)
+    lake_versions_days: int = Field(default=90, ge=1)
+    prefect_runs_days: int = Field(default=60, ge=1)
+    logs_days: int = Field(default=365, ge=1)
+    refused_days: int = Field(default=365, ge=1)
+
+
 class Profile(Model):
-    """How this installation runs."""
+    """How this installation runs.
+
+    review_restatements: a corrected file that would move published numbers waits for a person.
+    """
 
     name: str
     home_district: str | None = None
@@ -213,6 +287,53 @@ class Profile(Model):
     row_count_floor_pct: float = 50.0
     row_count_ceiling_pct: float = 200.0
     remote_landings: list[RemoteLanding] = []
+    review_restatements: bool = False
+    expected: list[Expected] = []
+    notify: Notify = Notify()
+    retention: Retention = Retention()
+
+
+class EmbargoRule(Model):
+    """Whether results of an assessment and school year may be in the reporting marts.
+
+    district_id: only this district's; a rule for a district goes before one for all of them.
+    state: `loading` and `reviewing` keep the results back, `released` shows them.
+    until: from this day on they are released whatever the state.
+    """
+
+    assessment: str
+    school_year: int
+    district_id: str | None = None
+    state: Literal["loading", "reviewing", "released"]
+    until: dt.date | None = None
+
+    @property
+    def place(self) -> tuple[str, int, str | None]:
+        """Return what the rule is for."""
+        return self.assessment, self.school_year, self.district_id
+
+    def on(self, day: dt.date) -> EmbargoRule:
+        """Return the rule as it stands on a day."""
+        over = self.until is not None and self.until <= day
+        return self.model_copy(update={"state": "released"}) if over else self
+
+
+class Embargo(Model):
+    """Which results are kept back from the reporting marts; what no rule names is released."""
+
+    rules: list[EmbargoRule] = []
+
+    @model_validator(mode="after")
+    def _one_rule_for_a_place(self) -> Embargo:
+        places = [rule.place for rule in self.rules]
+        twice = sorted({str(place) for place in places if places.count(place) > 1})
+        if twice:
+            raise ValueError(f"two rules for one assessment, year and district: {twice[0]}")
+        return self
+
+    def on(self, day: dt.date) -> tuple[EmbargoRule, ...]:
+        """Return the rules as they stand on a day."""
+        return tuple(rule.on(day) for rule in self.rules)
 
 
 class Drafting(Model):

@@ -55,9 +55,24 @@ def reference_faults(catalogue: Catalogue) -> Iterator[str]:
     for source in catalogue.sources.values():
         for fault in _source_faults(source, catalogue):
             yield f"sources/{source.name}.yml: {fault}"
+    for rule in catalogue.embargo.rules:
+        if rule.assessment not in catalogue.assessments:
+            yield f"embargo.yml: rules: no assessment {rule.assessment}"
     for school in catalogue.network.partner_schools:
         if school.count("/") != 1:
             yield f"network.yml: partner_schools: {school} is not district_id/school_id"
+    yield from _waiting_faults(catalogue)
+
+
+def _waiting_faults(catalogue: Catalogue) -> Iterator[str]:
+    """Yield the faults of what loads wait for, and of what the site waits for."""
+    for code, words in catalogue.codes.items():
+        for table in words.waits_for:
+            if table not in catalogue.tables:
+                yield f"codes.yml: {code}.waits_for: no table {table}"
+    for expected in catalogue.profile.expected:
+        if expected.source not in catalogue.sources:
+            yield f"profiles/default.yml: expected: no source {expected.source}"
 
 
 def _vocabulary_faults(catalogue: Catalogue) -> Iterator[str]:

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.embargo_cli import embargo_app
+from flows.quarantine_cli import quarantine_app
 from flows.sources_cli import sources_app
 from flows.verbs import District, Json, opened, told
+from flows.workspace_cli import register as register_workspace
 
 if TYPE_CHECKING:
     from flows.context import Context
@@ -22,13 +25,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-quarantine_app = typer.Typer(help="See the rows that were set aside.", no_args_is_help=True)
 marts_app = typer.Typer(help="Build the marts.", no_args_is_help=True)
 database_app = typer.Typer(help="The database of ledger and SQL marts.", no_args_is_help=True)
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(sources_app, name="sources")
 app.add_typer(marts_app, name="marts")
+app.add_typer(embargo_app, name="embargo")
 app.add_typer(database_app, name="db")
+register_workspace(app)
 
 Engine = Annotated[str, typer.Option(help="prefect: orchestrated and shown; direct: no server.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Loads at the same time.")]
@@ -123,11 +127,32 @@ def loads(
 
 @app.command()
 @told
-def explain(load: LoadId, json: Json = False) -> int:
+def explain(
+    load: Annotated[str, typer.Argument(help="A load's id; with --history also a source.")],
+    compare: Annotated[
+        bool, typer.Option("--compare", help="What it replaces beside what it brings.")
+    ] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Who filled its partitions, one after the other.")
+    ] = False,
+    json: Json = False,
+) -> int:
     """Say what happened to a load, why, and what to type next."""
+    from flows.comparing import show_comparison
+    from flows.history import show_history
     from flows.reporting import show_explanation
 
-    return show_explanation(opened(), load, as_json=json)
+    show = show_comparison if compare else show_history if history else show_explanation
+    return show(opened(), load, as_json=json)
+
+
+@app.command()
+@told
+def restate(load: LoadId, json: Json = False) -> int:
+    """Show how every published number would move if the load's rows were live."""
+    from flows.comparing import show_restatement
+
+    return show_restatement(opened(), load, as_json=json)
 
 
 @app.command()
@@ -202,41 +227,25 @@ def check(json: Json = False) -> int:
     return show_configuration(as_json=json)
 
 
-@quarantine_app.command("list")
-@told
-def quarantine_list(json: Json = False) -> int:
-    """List loads that have rejected rows, with counts by reason."""
-    from flows.reporting import show_quarantine_list
-
-    return show_quarantine_list(opened(), as_json=json)
-
-
-@quarantine_app.command("show")
-@told
-def quarantine_show(
-    load: LoadId,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many rows.")] = 20,
-    values: Annotated[bool, typer.Option("--values", help="Show students' values too.")] = False,
-    json: Json = False,
-) -> int:
-    """Show a load's rejected rows: row number, reason, field; values only when asked for."""
-    from flows.reporting import show_quarantine
-
-    return show_quarantine(opened(), load, limit=limit, values=values, as_json=json)
-
-
 @marts_app.command("build")
 @told
 def marts_build(
     mart: Annotated[str | None, typer.Argument(help="Build this one anew, changed or not.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what has not changed.")] = False,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="What was published on this day, into --out.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="An empty folder; only with --as-of.")] = None,
     engine: Engine = "direct",
     json: Json = False,
 ) -> int:
     """Build the marts whose loads have changed and publish them, all as one publication."""
+    from flows.as_of_told import show_as_of
     from flows.running import require_mart, run_build
 
     context = opened()
+    if as_of is not None:
+        return show_as_of(context, as_of, out, as_json=json)
     if mart is not None:
         require_mart(mart)
         everything = True

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,34 @@ if TYPE_CHECKING:
     from warehouse.workspace import Workspace
 
 
+class DayLog(logging.FileHandler):
+    """The log of the day: where it cannot be written that is said once, and the work goes on."""
+
+    _told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line, or say that there is no room for it."""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        """Say once what is wrong: the library would print the whole stack for every line."""
+        if not self._told:
+            self._told = True
+            cause = sys.exc_info()[1]
+            words = getattr(cause, "strerror", None) or type(cause).__name__
+            sys.stderr.write(f"the log {self.baseFilename} cannot be written: {words}\n")
+
+
 def start_logging(workspace: Workspace) -> None:
     """Write one line a stage, counts and ids only, into the workspace's log of the day."""
     logger = logging.getLogger("roci")
     if any(isinstance(handler, logging.FileHandler) for handler in logger.handlers):
         return
     path = workspace.logs / f"roci-{datetime.now(UTC).date().isoformat()}.log"
-    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler = DayLog(path, encoding="utf-8", delay=True)
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     )
@@ -100,10 +122,13 @@ def show_run(run: RunOutcome, context: Context, as_json: bool) -> None:
         record = {
             "loads": [load.as_record() for load in run.loads],
             "fetches": [fetch.as_record() for fetch in run.fetches],
+            "again": [asdict(again) for again in run.again],
             "build": build,
         }
         typer.echo(json.dumps(record, default=str, indent=2))
         return
+    for again in run.again:
+        typer.echo(again.words)
     for fetch in run.fetches:
         typer.echo(fetch.message or f"fetched from {fetch.remote}: {fetch.files} new files")
     if run.loads:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import typer
 
 from configs.catalogue import Catalogue, load_catalogue
 from warehouse.database import Database
@@ -16,10 +20,16 @@ from warehouse.landing import Landing
 from warehouse.ledger import Ledger
 from warehouse.quarantine import Quarantine
 from warehouse.raw import RawStore
+from warehouse.repairs import Repairs
 from warehouse.workspace import Workspace
 
 if TYPE_CHECKING:
+    from configs.models import EmbargoRule
     from warehouse.publish import Publisher
+
+
+# There while a restore is certain and not done: whoever comes next finishes it.
+RESTORE_PLAN = "restore.json"
 
 
 @dataclass(frozen=True)
@@ -35,11 +45,18 @@ class Context:
         """Return the whole configuration, read and checked once."""
         return load_catalogue(self.site)
 
+    @property
+    def embargo(self) -> tuple[EmbargoRule, ...]:
+        """Return which results wait before the reporting marts show them, as it stands today."""
+        return self.catalogue.embargo.on(today_in(self.catalogue.profile.timezone))
+
     @cached_property
     def ledger(self) -> Ledger:
-        """Return the ledger, its tables made where they are missing."""
+        """Return the ledger, its tables made where they are missing, or brought up to date."""
         ledger = Ledger(self.database)
-        ledger.create()
+        migrated = ledger.create()
+        if migrated is not None:
+            typer.echo(str(migrated), err=True)
         return ledger
 
     @cached_property
@@ -63,11 +80,21 @@ class Context:
         return Quarantine(self.workspace)
 
     @cached_property
+    def repairs(self) -> Repairs:
+        """Return the store of corrected rows."""
+        return Repairs(self.ledger.database, self.workspace)
+
+    @cached_property
     def publisher(self) -> Publisher:
         """Return what replaces the published marts."""
         from warehouse.publish import Publisher
 
         return Publisher(self.workspace, self.database)
+
+
+def today_in(timezone: str) -> dt.date:
+    """Return the day it is there."""
+    return dt.datetime.now(ZoneInfo(timezone)).date()
 
 
 def open_context(environment: Mapping[str, str] | None = None) -> Context:
@@ -76,8 +103,18 @@ def open_context(environment: Mapping[str, str] | None = None) -> Context:
     workspace = Workspace.from_environment(environment)
     workspace.ensure()
     site = environment.get("ROCI_CONFIG")
-    return Context(
+    context = Context(
         workspace=workspace,
         database=Database.for_workspace(workspace, environment.get("ROCI_DATABASE_URL")),
         site=Path(site).expanduser() if site else None,
     )
+    finish_restore(context)
+    return context
+
+
+def finish_restore(context: Context) -> None:
+    """Finish the restore that a crash broke off after it was certain, if there is one."""
+    if (context.workspace.work / RESTORE_PLAN).exists():
+        from flows.restoring import finish
+
+        finish(context)

@@ -8,7 +8,9 @@ from typing import Any
 
 from configs.models import CodeWords
 from flows.context import Context
-from flows.load_key import changed_parts, load_inputs
+from flows.load_key import changed_parts
+from flows.repairs_told import repair_lines, repairs_of
+from flows.stages.repairs import inputs_today
 from transforms.pieces import ROWS_OF_A_SHEET
 from warehouse.ledger_records import Load
 
@@ -62,6 +64,7 @@ def explanation(context: Context, load_id: str) -> dict[str, Any]:
         "load": asdict(load),
         "words": state_words(load),
         "changed_since": _changed_since(context, load),
+        "repairs": [asdict(row) for row in repairs_of(context, load_id)],
         "rows": [asdict(count) for count in row_counts(context, load_id)],
         "steps": [asdict(step) for step in context.ledger.steps(load_id)],
         "checks": [asdict(check) for check in context.ledger.checks(load_id)],
@@ -80,22 +83,30 @@ def _changed_since(context: Context, load: Load) -> list[str]:
     """Return which parts of the load's key differ from today's: what makes it stale."""
     if load.source not in context.catalogue.sources or load.sha256 is None:
         return []
-    now = load_inputs(context.catalogue, load.source, load.sha256, load.district_id)
-    return changed_parts(context.ledger.inputs(load.load_id), now)
+    return changed_parts(context.ledger.inputs(load.load_id), inputs_today(context, load))
 
 
 def next_commands(load: Load) -> list[str]:
     """Return what a person would type next."""
     again = f"roci rerun {load.load_id}"
     if load.state == "held":
-        return [again, f"roci release {load.load_id}", f"roci discard {load.load_id}"]
+        return [
+            f"roci explain {load.load_id} --compare   (what it would replace; `roci restate` shows"
+            " what published numbers would become)",
+            again,
+            f"roci release {load.load_id}",
+            f"roci discard {load.load_id}",
+        ]
     if load.state == "failed":
         return [
             again + "   (after mending the cause; or land a mended file)",
             f"roci discard {load.load_id}",
         ]
     if load.rows_quarantined:
-        return [f"roci quarantine show {load.load_id}"]
+        return [
+            f"roci quarantine show {load.load_id}",
+            f"roci quarantine export {load.load_id}   (to correct the rows in a spreadsheet)",
+        ]
     return []
 
 
@@ -114,12 +125,26 @@ def explanation_lines(context: Context, load_id: str) -> Iterator[str]:
         )
     yield from _made_lines(context, load_id)
     yield from row_lines(row_counts(context, load_id), context.catalogue.codes)
+    yield from repair_lines(repairs_of(context, load_id))
     yield from _check_lines(context, load_id)
     changed = _changed_since(context, load)
     if changed and load.state in ("loaded", "held", "failed"):
         yield f"Changed since then: {', '.join(changed)}. `roci rerun {load_id}` would apply it."
+    yield from _retry_lines(load, context.catalogue.codes)
     for command in next_commands(load):
         yield f"Next: {command}"
+
+
+def _retry_lines(load: Load, codes: Mapping[str, CodeWords]) -> Iterator[str]:
+    """Yield what the nightly does about a load by itself."""
+    words = codes.get(load.fault.code) if load.fault else None
+    if words is None or words.retry is None or load.state not in ("failed", "held"):
+        return
+    if words.kind == "infrastructure":
+        yield "The next nightly does it again by itself."
+    else:
+        tables = "".join(f"new rows of its district in {name}, or " for name in words.waits_for)
+        yield f"A nightly does it again by itself after {tables}a change of its configuration."
 
 
 def _made_lines(context: Context, load_id: str) -> Iterator[str]:

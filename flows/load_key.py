@@ -24,20 +24,25 @@ def code_hash() -> str:
 
 
 def load_inputs(
-    catalogue: Catalogue, source: str, sha256: str, district_id: str | None
+    catalogue: Catalogue,
+    source: str,
+    sha256: str,
+    district_id: str | None,
+    repairs: str | None = None,
 ) -> dict[str, str]:
     """Return the digest of each part that a load depends on, by the part's name.
 
     The roster isn't among them: it changes what is matched when marts are built, not what a file
-    says.
+    says. `repairs` is of the corrected rows of the file, null where there are none.
     """
-    return {
+    inputs = {
         "file": sha256,
         "source": catalogue.source_hash(source),
         "vocabulary": catalogue.vocabulary_hash(source),
         "code": code_hash(),
         "landing": digest(district_id or ""),
     }
+    return inputs if repairs is None else {**inputs, "repairs": repairs}
 
 
 def load_key(inputs: dict[str, str]) -> str:

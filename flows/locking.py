@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
-from flows.context import Context
+from flows.context import Context, finish_restore
 from warehouse.locks import Holder, lock
 
 log = logging.getLogger("roci.run")
@@ -15,13 +16,16 @@ log = logging.getLogger("roci.run")
 WAIT_SECONDS = 6 * 3600
 
 
-def nightly_lock(context: Context) -> AbstractContextManager[None]:
+@contextmanager
+def nightly_lock(context: Context) -> Iterator[None]:
     """Hold the nightly's lock for the body of the `with`; a second nightly says what it waits for.
 
     Raises:
         InfrastructureError: another nightly holds it for more than six hours.
     """
-    return lock(context.workspace, "nightly", WAIT_SECONDS, on_wait=_say_waiting, what="nightly")
+    with lock(context.workspace, "nightly", WAIT_SECONDS, on_wait=_say_waiting, what="nightly"):
+        finish_restore(context)  # of a restore that was killed while this one waited
+        yield
 
 
 def _say_waiting(holder: Holder) -> None:

@@ -64,7 +64,7 @@ def map_value(context: Context, asked: Mapping) -> Mapped:
     if changed:
         text = _edited(path, {name: _change(context, source, name, asked) for name in fields})
         _require_good(site, path, text, fields, asked)
-        _replace(path, text)
+        replace_file(path, text)
     return Mapped(fields, path, changed, _waiting(context, source.name, fields))
 
 
@@ -253,7 +253,7 @@ def _require_good(site: Path, path: Path, text: str, fields: list[str], asked: M
     Raises:
         ConfigurationError: with the faults.
     """
-    with _copy_of(site) as copy:
+    with copy_of_site(site) as copy:
         tried = copy / path.relative_to(site)
         tried.parent.mkdir(parents=True, exist_ok=True)
         tried.write_text(text, encoding="utf-8")
@@ -277,7 +277,8 @@ def _not_good(path: Path, found: str) -> ConfigurationError:
 
 
 @contextmanager
-def _copy_of(site: Path) -> Iterator[Path]:
+def copy_of_site(site: Path) -> Iterator[Path]:
+    """Yield a copy of the site's configuration in which a change can be tried."""
     with tempfile.TemporaryDirectory(prefix="roci-map-") as folder:
         for pattern in CONFIGURATION:
             for path in site.rglob(pattern):
@@ -287,7 +288,7 @@ def _copy_of(site: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Put the new text in the file's place in one step, with the file's own mode."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

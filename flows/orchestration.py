@@ -15,44 +15,42 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed, State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from configs.errors import InfrastructureError
+from flows.artifacts import leave_artifacts, name_by_end
+from flows.choosing import chosen_loads, what_changed
 from flows.console import start_logging
 from flows.context import open_context
 from flows.faults import unexpected
 from flows.locking import nightly_lock
+from flows.notifying import tell_people, telling_of_an_end
 from flows.outcome import BuildOutcome, LoadOutcome, RunOutcome
+from flows.patience import RETRY_DELAYS, may_pass
 from flows.stages.building import build_marts as build_marts_stage
 from flows.stages.fetching import fetch_all
 from flows.stages.intake import (
     Incoming,
     Taken,
     leave_archives,
-    phases,
     take_in,
-    take_up_interrupted,
 )
 from flows.stages.loading import load_incoming
+from flows.stages.retrying import as_it_came, waves
 
-RETRY_DELAYS = [2.0, 10.0, 30.0]
 DEFAULT_WORKERS = 2
 # Prefect's own default is as many threads as there are files, whose memory adds up.
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=DEFAULT_WORKERS)
 
 
 def is_infrastructure(_task: Any, _run: Any, state: State[Any]) -> bool:
-    """Return whether a failed task failed for a cause outside the data."""
+    """Return whether a failed task failed for a cause outside the data that may pass by itself."""
     try:
         state.result()
-    except (InfrastructureError, OSError):
-        return True
-    except Exception:  # any other cause is final, whatever it is
-        return False
+    except Exception as error:
+        return may_pass(error)
     return False
 
 
@@ -124,7 +122,7 @@ def nightly_name() -> str:
 )
 def build_marts(everything: bool = False) -> State[Any]:
     """Build the marts that changed, or all of them."""
-    return _load_then_build(Taken(), everything=everything)
+    return _run_state(_load_then_build(Taken(), everything=everything))
 
 
 @flow(
@@ -140,7 +138,34 @@ def ingest(source: str, files: list[dict[str, Any]]) -> State[Any]:
         source: the source's name, or `several`.
         files: the fields of `Incoming` of each file.
     """
-    return _load_then_build(Taken(tuple(Incoming(**file) for file in files)))
+    return _run_state(_load_then_build(Taken(tuple(Incoming(**file) for file in files))))
+
+
+@flow(
+    name="rerun",
+    flow_run_name="rerun",
+    validate_parameters=False,
+    task_runner=RUNNER,
+)
+def rerun(
+    loads: list[str] | None = None, failed: bool = False, code: str | None = None
+) -> State[Any]:
+    """Do loads again from the raw store, with today's configuration; safe to repeat.
+
+    Args:
+        loads: ids of loads.
+        failed: every load that failed or is held.
+        code: loads that stopped for this code, or that have rows rejected for it.
+    """
+    context = open_context()
+    start_logging(context.workspace)
+    with telling_no_values():
+        chosen = chosen_loads(context, loads or [], failed=failed, code=code)
+        again = what_changed(context, chosen)
+        for one in again:
+            get_run_logger().info("again=%s", one.words)
+        taken = Taken(tuple(as_it_came(context, load) for load in chosen))
+        return _run_state(replace(_load_then_build(taken), again=again))
 
 
 @flow(
@@ -153,23 +178,24 @@ def nightly(source: str | None = None) -> State[Any]:
     """Take in everything new in landing/, load it, and build the marts that changed."""
     context = open_context()
     start_logging(context.workspace)  # a scheduled run has no command line that would have begun it
-    with telling_no_values(), nightly_lock(context):
+    with telling_no_values(), nightly_lock(context), telling_of_an_end(context):
         context.workspace.tidy()
         fetches = fetch_all(context)
-        return _load_then_build(replace(take_in(context, source), fetches=fetches))
+        run = _load_then_build(replace(take_in(context, source), fetches=fetches))
+        tell_people(context, run.build)
+        return _run_state(run)
 
 
-def _load_then_build(taken: Taken, *, everything: bool = False) -> State[Any]:
+def _load_then_build(taken: Taken, *, everything: bool = False) -> RunOutcome:
     """Load phase by phase (directories, rosters, results), so that each finds what it refers to."""
     run = RunOutcome(loads=taken.refused, fetches=taken.fetches)
-    incoming = [*take_up_interrupted(open_context()), *taken.incoming]
-    for phase in phases(open_context(), incoming):
-        futures = [load_task.submit(item.source, item.file_name, asdict(item)) for item in phase]
+    for wave in waves(open_context(), taken):
+        futures = [load_task.submit(item.source, item.file_name, asdict(item)) for item in wave]
         run = run.with_loads([_result(future) for future in futures])
     leave_archives(open_context(), taken)
     run = replace(run, build=_result(marts_task.submit(everything)))
-    _artifact(run)
-    return _run_state(run)
+    leave_artifacts(open_context(), run)
+    return run
 
 
 def _result(future: PrefectFuture[Any]) -> Any:
@@ -182,32 +208,19 @@ def _result(future: PrefectFuture[Any]) -> Any:
 
 
 def _run_state(run: RunOutcome) -> State[Any]:
+    name_by_end(run)
     kind = Failed if run.exit_code else Completed
     return kind(message=run.summary(), data=run)
 
 
-def _artifact(run: RunOutcome) -> None:
-    """Leave a table of counts in the Prefect UI."""
-    columns = (
-        "load_id",
-        "source",
-        "state",
-        "code",
-        "received",
-        "loaded",
-        "quarantined",
-        "set_aside",
-    )
-    rows = [{name: load.as_record()[name] for name in columns} for load in run.loads]
-    if rows:
-        create_table_artifact(
-            key="loads", table=rows, description="Rows by load; counts only. `roci explain LOAD`"
-        )
-
-
 def run_flow(name: str, parameters: dict[str, Any], workers: int | None) -> RunOutcome:
     """Run one of the flows here and now and return its outcome."""
-    flows: dict[str, Any] = {"nightly": nightly, "ingest": ingest, "build_marts": build_marts}
+    flows: dict[str, Any] = {
+        "nightly": nightly,
+        "ingest": ingest,
+        "rerun": rerun,
+        "build_marts": build_marts,
+    }
     runner: Any = ThreadPoolTaskRunner(max_workers=workers or DEFAULT_WORKERS)
     state = flows[name].with_options(task_runner=runner)(**parameters, return_state=True)
     outcome = state.result(raise_on_failure=False)
@@ -216,17 +229,25 @@ def run_flow(name: str, parameters: dict[str, Any], workers: int | None) -> RunO
     return outcome
 
 
-def serve_nightly(cron: str, timezone: str, workers: int) -> None:
-    """Serve the nightly on its schedule until stopped; a stop leaves the schedule active."""
+def serve_flows(cron: str, timezone: str, workers: int) -> None:
+    """Serve the nightly on its schedule, and reruns on request, until stopped.
+
+    A stop leaves the schedule active. One of them runs at a time, the others wait.
+    """
+    from prefect import serve
     from prefect.schedules import Cron
 
     runner: Any = ThreadPoolTaskRunner(max_workers=workers)
-    nightly.with_options(task_runner=runner).serve(
+    nights: Any = nightly.with_options(task_runner=runner).to_deployment(
         name="nightly",
         schedule=Cron(cron, timezone=timezone),
-        pause_on_shutdown=False,
         description="Everything new in landing/, then the marts that changed",
         tags=["roci"],
-        limit=1,
-        print_starting_message=os.isatty(1),
     )
+    reruns: Any = rerun.with_options(task_runner=runner).to_deployment(
+        name="rerun",
+        description="Loads again from the raw store: `loads`, `failed` or `code`",
+        tags=["roci"],
+    )
+    starting = os.isatty(1)
+    serve(nights, reruns, pause_on_shutdown=False, limit=1, print_starting_message=starting)

@@ -74,12 +74,38 @@ class FetchOutcome(Outcome):
 
 
 @dataclass(frozen=True)
+class Again:
+    """A load that was done again, and what had changed since it ended."""
+
+    load_id: str
+    source: str
+    changed: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Return the changes in words.
+
+        >>> Again("L1", "star", ("vocabulary", "code")).words
+        'L1 star: code and vocabulary changed since'
+        >>> Again("L1", "star").words
+        'L1 star: nothing that it depends on has changed since'
+        """
+        *first, last = sorted(self.changed) or ["nothing that it depends on has"]
+        named = f"{', '.join(first)} and {last}" if first else last
+        return f"{self.load_id} {self.source}: {named} changed since"
+
+
+@dataclass(frozen=True)
 class RunOutcome:
-    """All loads of one run, what was fetched before them, and the build that followed."""
+    """All loads of one run, what was fetched before them, and the build that followed.
+
+    `again`: what a rerun was asked to do once more.
+    """
 
     loads: tuple[LoadOutcome, ...] = ()
     build: BuildOutcome | None = None
     fetches: tuple[FetchOutcome, ...] = ()
+    again: tuple[Again, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,11 +15,9 @@ from configs.errors import UsageError
 from flows.console import show_records
 from flows.context import Context
 from flows.explaining import explanation, explanation_lines
-from flows.load_key import changed_parts, load_inputs
+from flows.morning import status_lines, status_of
 from flows.outcome import UNCLAIMED
-from flows.slices import years_of
-from flows.source_reporting import unfinished_line, unfinished_sources
-from flows.unmatched import unmatched_line, unmatched_students
+from flows.standing import standing_loads
 from warehouse.ledger_records import Load
 from warehouse.ledger_tables import STATES
 
@@ -35,109 +33,16 @@ LOAD_COLUMNS = (
     "rows_set_aside",
     "finished_at",
 )
-STOPPED = ("failed", "held")
-ATTENTION_SHOWN = 5
 
 
 def show_status(context: Context, *, as_json: bool) -> int:
-    """Print what is loaded, failed, held and waiting, and the last publication."""
-    status = _status(context)
+    """Print the morning: what failed, is held, late, waiting or stale, loaded and published."""
+    status = status_of(context)
     if as_json:
         typer.echo(json.dumps(status, default=str, indent=2))
-        return 0
-    counts = status["loads"]
-    typer.echo("loads: " + (", ".join(f"{n:,} {s}" for s, n in sorted(counts.items())) or "none"))
-    typer.echo(f"waiting in landing/: {status['waiting']}")
-    for unfinished in status["unfinished"]:
-        typer.echo(unfinished_line(unfinished))
-    for stale in status["stale"]:
-        typer.echo(
-            f"stale: {stale['loads']} loads of {stale['source']}, {stale['changed']} changed since"
-            f"  -> roci backfill {stale['source']} --years {stale['years']}"
-        )
-    for unmatched in status["unmatched"]:
-        typer.echo(unmatched_line(unmatched))
-    published = status["publication"]
-    typer.echo(
-        f"published: {published['publication_id']} at {published['published_at']}"
-        if published
-        else "published: nothing yet"
-    )
-    for load in status["attention"][:ATTENTION_SHOWN]:
-        typer.echo(
-            f"{load['state']}: {load['load_id']} {load['file_name']} ({load['code']})"
-            f"  -> roci explain {load['load_id']}"
-        )
-    if len(status["attention"]) > ATTENTION_SHOWN:
-        typer.echo(f"... and {len(status['attention']) - ATTENTION_SHOWN} more: roci loads")
+    else:
+        typer.echo("\n".join(status_lines(status)))
     return 0
-
-
-def _status(context: Context) -> dict[str, Any]:
-    publication = context.ledger.last_publication()
-    attention = open_faults(context)
-    return {
-        "home": str(context.workspace.home),
-        "loads": dict(Counter(load.state for load in context.ledger.loads())),
-        "waiting": len(context.landing.files()),
-        "unfinished": unfinished_sources(context),
-        "stale": stale_loads(context),
-        "unmatched": unmatched_students(context),
-        "attention": [
-            {name: load_record(load)[name] for name in ("load_id", "file_name", "state", "code")}
-            for load in attention
-        ],
-        "publication": None
-        if publication is None
-        else {
-            "publication_id": publication.publication_id,
-            "published_at": publication.published_at,
-        },
-    }
-
-
-def stale_loads(context: Context) -> list[dict[str, Any]]:
-    """Return, by source, how many live loads were made by another configuration or code.
-
-    They are never reloaded silently: a person decides, by `roci backfill` or `roci rerun`.
-    """
-    years: dict[str, set[int]] = defaultdict(set)
-    for part in context.ledger.live_partitions():
-        years[part.load_id] |= years_of(part)
-    changed: dict[str, dict[str, set[Any]]] = {}
-    inputs = context.ledger.inputs_of_loaded()
-    for load in context.ledger.loads(state="loaded"):
-        if load.source not in context.catalogue.sources or load.sha256 is None:
-            continue
-        now = load_inputs(context.catalogue, load.source, load.sha256, load.district_id)
-        parts = changed_parts(inputs.get(load.load_id, {}), now)
-        if parts:
-            of_source = changed.setdefault(load.source, defaultdict(set))
-            of_source["loads"].add(load.load_id)
-            of_source["parts"].update(parts)
-            of_source["years"].update(years[load.load_id])
-    return [
-        {
-            "source": source,
-            "loads": len(found["loads"]),
-            "changed": ", ".join(sorted(found["parts"])),
-            "years": f"{min(found['years'])}..{max(found['years'])}",
-        }
-        for source, found in sorted(changed.items())
-        if found["years"]
-    ]
-
-
-def open_faults(context: Context) -> list[Load]:
-    """Return failed and held loads that no later attempt at the same file has mended."""
-    ended: set[tuple[str, str | None, str | None]] = set()
-    waiting = []
-    for load in context.ledger.loads():  # the newest first
-        file = (load.source, load.sha256, load.district_id)
-        if load.state in STOPPED and file not in ended:
-            waiting.append(load)
-        ended.add(file)
-    return waiting
 
 
 def load_record(load: Load) -> dict[str, Any]:
@@ -199,8 +104,7 @@ def show_quarantine_list(context: Context, *, as_json: bool) -> int:
             "field": count.field,
             "rows": count.rows,
         }
-        for load in context.ledger.loads()
-        if load.state not in ("superseded", "discarded")
+        for load in standing_loads(context)
         for count in context.ledger.rejected_counts(load.load_id)
         if count.kind == "reject"
     ]

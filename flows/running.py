@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
+from getpass import getuser
 from pathlib import Path
 
 import typer
 
 from configs.errors import UsageError
+from flows.choosing import chosen_loads, what_changed
 from flows.console import progress
 from flows.context import Context
 from flows.locking import nightly_lock
+from flows.notifying import tell_people, telling_of_an_end
 from flows.outcome import LoadOutcome, RunOutcome
-from flows.reporting import open_faults
+from flows.patience import patiently
 from flows.slices import years_of
 from flows.stages.fetching import fetch_all
 from flows.stages.intake import (
@@ -22,10 +26,9 @@ from flows.stages.intake import (
     Taken,
     ingest_files,
     leave_archives,
-    phases,
     take_in,
-    take_up_interrupted,
 )
+from flows.stages.retrying import as_it_came, waves
 from warehouse.ledger_records import Load
 
 
@@ -47,10 +50,12 @@ def run_nightly(
             expected="no --workers: without Prefect files load one after the other",
             remedy="leave --workers out, or use --engine prefect",
         )
-    with nightly_lock(context):
+    with nightly_lock(context), telling_of_an_end(context):
         context.workspace.tidy()
         fetches = fetch_all(context)
-        return load_all(context, replace(take_in(context, source), fetches=fetches))
+        run = load_all(context, replace(take_in(context, source), fetches=fetches))
+        tell_people(context, run.build)
+        return run
 
 
 def run_ingest(
@@ -70,36 +75,13 @@ def run_again(
         UsageError: nothing was chosen, or a load does not exist.
         ConfigurationError: a load's source is unfinished.
     """
-    chosen = [context.ledger.load(load_id) for load_id in load_ids]
-    if failed or code:
-        waiting = open_faults(context) if code is None else _of_code(context, code)
-        chosen += [load for load in waiting if load.source in context.catalogue.sources]
-    elif not chosen:
-        raise UsageError(
-            "NOTHING_CHOSEN",
-            where="roci rerun",
-            found="no load, no --failed, no --code",
-            expected="one of them",
-            remedy="name loads that `roci loads` shows, or add --failed",
-        )
-    # As they arrived: a later file of a partition must end up in the place of an earlier one.
-    chosen.sort(key=lambda load: load.load_id)
-    return _load(context, [_incoming(context, load) for load in chosen], engine=engine)
-
-
-def _of_code(context: Context, code: str) -> list[Load]:
-    """Return the loads that stopped for a code, and those that have rows rejected for it.
-
-    A loaded one has rows in the lake still: where later files replaced all, it is superseded.
-    """
-    rejecting = context.ledger.loads_rejecting(code)
-    stopped = [
-        load
-        for load in open_faults(context)
-        if load.load_id in rejecting or (load.fault is not None and load.fault.code == code)
-    ]
-    loaded = context.ledger.loads(state="loaded")
-    return stopped + [load for load in loaded if load.load_id in rejecting]
+    chosen = chosen_loads(context, load_ids, failed=failed, code=code)
+    incoming = [as_it_came(context, load) for load in chosen]
+    again = what_changed(context, chosen)
+    if engine == "direct":
+        return replace(load_all(context, Taken(tuple(incoming))), again=again)
+    parameters: dict[str, object] = {"loads": [load.load_id for load in chosen]}
+    return _through_prefect(context, "rerun", parameters, None)
 
 
 def run_backfill(context: Context, source: str, years: str, *, engine: str) -> RunOutcome:
@@ -125,7 +107,7 @@ def run_backfill(context: Context, source: str, years: str, *, engine: str) -> R
             remedy="see `roci sources list` and `roci loads --source " + source + "`",
         )
     loads = [context.ledger.load(load_id) for load_id in sorted(ids)]
-    return _load(context, [_incoming(context, load) for load in loads], engine=engine)
+    return _load(context, [as_it_came(context, load) for load in loads], engine=engine)
 
 
 def run_release(context: Context, load_id: str) -> RunOutcome:
@@ -137,7 +119,9 @@ def run_release(context: Context, load_id: str) -> RunOutcome:
     from flows.stages.loading import load_incoming
 
     load = _expect_state(context, load_id, ("held",))
-    outcome = load_incoming(context, _incoming(context, load), released=load_id)
+    outcome = load_incoming(context, as_it_came(context, load), released=load_id)
+    if outcome.state == "loaded":
+        context.ledger.record_decision(load_id, "released", getuser(), outcome.load_id)
     return _with_build(context, RunOutcome(loads=(outcome,)))
 
 
@@ -145,6 +129,7 @@ def discard_load(context: Context, load_id: str) -> int:
     """Mark a held or failed load as given up; nothing in the lake changes."""
     load = _expect_state(context, load_id, ("held", "failed"))
     context.ledger.finish(load.load_id, "discarded", fault=load.fault)
+    context.ledger.record_decision(load_id, "discarded", getuser())
     typer.echo(f"{load.load_id} discarded; its file stays in the raw store")
     return 0
 
@@ -179,13 +164,12 @@ def load_all(context: Context, taken: Taken, *, everything: bool = False) -> Run
     from flows.stages.loading import load_incoming
 
     run = RunOutcome(loads=taken.refused, fetches=taken.fetches)
-    incoming = [*take_up_interrupted(context), *taken.incoming]
-    with progress(len(incoming), "loading") as step:
-        for phase in phases(context, incoming):
+    with progress(len(taken.incoming), "loading") as step:
+        for wave in waves(context, taken):
             outcomes: list[LoadOutcome] = []
-            for item in phase:
+            for item in wave:
                 step(item.file_name)
-                outcomes.append(load_incoming(context, item))
+                outcomes.append(patiently("load", partial(load_incoming, context, item)))
             run = run.with_loads(outcomes)
     leave_archives(context, taken)
     return _with_build(context, run, everything=everything)
@@ -194,7 +178,8 @@ def load_all(context: Context, taken: Taken, *, everything: bool = False) -> Run
 def _with_build(context: Context, run: RunOutcome, *, everything: bool = False) -> RunOutcome:
     from flows.stages.building import build_marts
 
-    return replace(run, build=build_marts(context, everything=everything))
+    build = patiently("marts", partial(build_marts, context, everything=everything))
+    return replace(run, build=build)
 
 
 def _load(context: Context, incoming: Sequence[Incoming], *, engine: str) -> RunOutcome:
@@ -217,23 +202,6 @@ def _through_prefect(
     from flows.orchestration import run_flow
 
     return run_flow(flow, parameters, workers or context.catalogue.profile.workers)
-
-
-def _incoming(context: Context, load: Load) -> Incoming:
-    """Return a load's file as it first came in."""
-    if load.source in context.catalogue.unfinished:
-        context.catalogue.source(load.source)
-    if load.source not in context.catalogue.sources:
-        raise UsageError(
-            "NO_SOURCE",
-            where=load.load_id,
-            found=f"a file that no source claimed ({load.file_name})",
-            expected="a load of a source",
-            remedy="put the file into landing/ again, or `roci ingest SOURCE FILE`",
-        )
-    return Incoming(
-        load.source, load.file_name or "", load.sha256 or "", load.district_id, from_raw=True
-    )
 
 
 def _expect_state(context: Context, load_id: str, states: tuple[str, ...]) -> Load:

@@ -26,19 +26,19 @@ STOPPED = 128 + signal.SIGTERM
 
 
 def serve_forever(context: Context) -> int:
-    """Serve the nightly until stopped by a signal; a stop leaves the schedule active."""
+    """Serve nightly and reruns until stopped by a signal; a stop leaves the schedule active."""
     # Until Prefect listens for it itself, a stop would end this process and leave its server alone.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     prepare(context.workspace)
     profile = context.catalogue.profile
     with prefect_server():
-        from flows.orchestration import serve_nightly
+        from flows.orchestration import serve_flows
 
         typer.echo(
             f"nightly at {profile.nightly_cron} ({profile.timezone}); "
             f"Prefect at {os.environ['PREFECT_API_URL']}; stop with Ctrl-C"
         )
-        serve_nightly(profile.nightly_cron, profile.timezone, profile.workers)
+        serve_flows(profile.nightly_cron, profile.timezone, profile.workers)
     return 0
 
 

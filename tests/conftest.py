@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from tests.command_line import Finished, run_roci
 
-pytest_plugins = ["tests.postgres", "tests.sftp"]
+pytest_plugins = ["tests.postgres", "tests.sftp", "tests.soak.fixtures"]
 
 SHARED = "ROCI_TESTS_SHARED"
 KEPT = ("ROCI_REALDATA", SHARED)

@@ -237,7 +237,7 @@ def open_archive(stream: BinaryIO) -> zipfile.ZipFile:
         raise unreadable("the file's bytes", "no zip archive", "a OneRoster zip")
     try:
         return zipfile.ZipFile(stream)
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         raise truncated("the zip has no table of contents, which stands at its end") from None
 
 
@@ -309,10 +309,14 @@ def unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, size: int = -1) ->
         FileRefused: UNREADABLE_FILE, TRUNCATED_FILE.
     """
     try:
+        if info.header_offset < 0:
+            raise zipfile.BadZipFile("it begins before the zip does")
         with archive.open(info) as member:
             return member.read(size)
     except EOFError:
         raise truncated(f"{info.filename} ends early") from None
+    except UnicodeDecodeError:
+        raise unreadable(info.filename, "a name that is no text", "a whole zip") from None
     except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
         raise unreadable(
             info.filename, f"a member that does not unpack ({error})", "a whole, unencrypted zip"

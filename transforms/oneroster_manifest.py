@@ -34,6 +34,6 @@ def _manifest(archive: zipfile.ZipFile) -> str:
             try:
                 with archive.open(info) as member:
                     return member.read(READ_AT_MOST).decode("utf-8-sig", errors="replace")
-            except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError):
+            except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, RuntimeError):
                 return ""
     return ""

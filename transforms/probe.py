@@ -12,6 +12,7 @@ from typing import BinaryIO, Literal, cast
 from configs.source_models import FileFormat, Layout, Position, Source
 from transforms.encodings import UTF8_BOM, Scan, candidates, encoding_of_head, is_marked
 from transforms.headers import parted, records
+from transforms.mending import NO_MENDS, Mends
 from transforms.refusals import empty, truncated, unreadable, unreadable_bytes
 
 __all__ = ["Expected", "Probe", "examine_delimited", "probe", "truncated", "unreadable"]
@@ -69,6 +70,7 @@ class Probe:
         trimmed: the blanks at the end of the records were left out.
         sheets: the sheets of a workbook that are read.
         sheet_named: the pieces of a workbook name their sheet, in column `#sheet`.
+        mends: what people have corrected in the file; every reading of its records has it.
     """
 
     encoding: str
@@ -88,6 +90,7 @@ class Probe:
     trimmed: bool = False
     sheets: tuple[Sheet, ...] = ()
     sheet_named: bool = False
+    mends: Mends = NO_MENDS
 
     @property
     def words(self) -> str:

@@ -86,6 +86,8 @@ def read_pieces(
 ) -> Iterator[Piece]:
     """Yield the records of a file in bounded pieces, the named columns of them (all by default).
 
+    What the probe says that people have corrected stands in place of what the file has.
+
     Args:
         stream: the file's bytes, seekable; read to the end, left open.
         found: what `examine` returned for it.
@@ -97,19 +99,20 @@ def read_pieces(
         FileRefused: TRUNCATED_FILE, UNREADABLE_FILE.
     """
     if found.kind == "oneroster":
-        yield _only(read_oneroster(stream), columns)
+        yield _only(found.mends.apply(read_oneroster(stream)), columns)
     else:
-        yield from READERS[found.kind](stream, found, Wanted(columns, plain, block_bytes))
+        pieces = READERS[found.kind](stream, found, Wanted(columns, plain, block_bytes))
+        yield from found.mends.over(pieces)
 
 
 def raw_rows(stream: BinaryIO, found: Probe, source_rows: Collection[int]) -> pa.Table:
-    """Return the original values of some rows, read again from the file.
+    """Return the values of some rows, read again from the file, as `read_pieces` reads them.
 
     Columns are source_row, all columns of the file, and `unparsed`: the line of a record of the
     wrong width, whose columns are null then.
     """
     if found.kind == "oneroster":
-        return raw_of_piece(read_oneroster(stream), sorted(source_rows))
+        return raw_of_piece(found.mends.apply(read_oneroster(stream)), sorted(source_rows))
     names = distinct_names(found.columns)
     return raw_of_pieces(read_pieces(stream, found, plain=names), names, source_rows)
 

@@ -64,7 +64,7 @@ def is_workbook(stream: BinaryIO, magic: bytes) -> bool:
         stream.seek(0)
         with zipfile.ZipFile(stream) as archive:
             return any(name in archive.namelist() for name in MEMBERS)
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         return False
 
 

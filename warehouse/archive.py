@@ -48,7 +48,7 @@ def has_contents(path: Path) -> zipfile.ZipFile | None:
             return None
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         raise FileRefused(
             "TRUNCATED_FILE",
             where=readable(path.name),
@@ -98,10 +98,19 @@ def opened(archive: zipfile.ZipFile, member: Member) -> Iterator[BinaryIO]:
     Raises:
         FileRefused: BAD_ARCHIVE where it does not unpack.
     """
+    info = archive.infolist()[member.place]
     try:
-        with archive.open(archive.infolist()[member.place]) as stream:
+        if info.header_offset < 0:
+            raise zipfile.BadZipFile("a member that begins before the archive does")
+        with archive.open(info) as stream:
             yield _Bounded(stream, member)  # type: ignore[misc]
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        UnicodeDecodeError,
+    ) as error:
         raise bad_archive(
             f"{member.name}: does not unpack ({type(error).__name__})", "a whole archive"
         ) from None

@@ -14,15 +14,17 @@ def insert_rows(
     """Insert tuples in the order of the table's columns, in the connection's transaction."""
     if not rows:
         return
+    # By name: in a table that was migrated, columns stand in another order.
+    columns = ", ".join(quoted(column.name) for column in table.columns)
     if connection.dialect.name == "postgresql":
-        statement = f"COPY {qualified(connection, table.name)} FROM STDIN"
+        statement = f"COPY {qualified(connection, table.name)} ({columns}) FROM STDIN"
         with postgres_cursor(connection) as cursor, cursor.copy(statement) as copy:
             for row in rows:
                 copy.write_row(row)
         return
     marks = ", ".join("?" * len(table.columns))
     sqlite_cursor(connection).executemany(
-        f"INSERT INTO {quoted(table.name)} VALUES ({marks})", rows
+        f"INSERT INTO {quoted(table.name)} ({columns}) VALUES ({marks})", rows
     )
 
 

@@ -9,6 +9,7 @@ import shutil
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -121,16 +122,10 @@ class Lake:
         `source` and `partition` are not columns of the files but of their folders' names: see
         `scan_sql`.
         """
-        opened = self._open(table)
-        if opened is None:
-            return []
         wanted = None if partitions is None else set(partitions)
-        # Only the last three parts of an address are to be relied on: it spells blanks and accents
-        # of the workspace's own path in another way than the file system does.
-        live = [self.path(table).joinpath(*Path(uri).parts[-3:]) for uri in opened.file_uris()]
         return sorted(
             str(path)
-            for path in live
+            for path in self._live(table)
             if (source is None or _place(path).source == source)
             and (wanted is None or _place(path).partition in wanted)
         )
@@ -153,6 +148,38 @@ class Lake:
             {_place(Path(file)) for file in self.files(table)},
             key=lambda p: (p.source, p.partition),
         )
+
+    def _live(self, table: str) -> list[Path]:
+        """Return the files that are the table now."""
+        opened = self._open(table)
+        return [] if opened is None else self._files_of(table, opened)
+
+    def _files_of(self, table: str, opened: DeltaTable) -> list[Path]:
+        # Only the last three parts of an address are to be relied on: it spells blanks and accents
+        # of the workspace's own path in another way than the file system does.
+        return [self.path(table).joinpath(*Path(uri).parts[-3:]) for uri in opened.file_uris()]
+
+    def vacuum(self, table: str, days: int, *, dry_run: bool) -> tuple[int, int]:
+        """Remove files that the table has not held for so long; return how many, and their bytes.
+
+        The caller keeps writers away. Afterwards the table cannot be read as it was before then.
+
+        Raises:
+            InfrastructureError: a file that the table holds now would go (STORAGE_FAILED).
+        """
+        opened = self._open(table)
+        if opened is None:
+            return 0, 0
+        remove = partial(opened.vacuum, 24 * days, enforce_retention_duration=False, full=True)
+        named = (self.path(table) / name for name in remove(dry_run=True))
+        paths = [path for path in named if path.exists()]  # the log goes on naming the others
+        live = set(self.files(table))
+        if any(str(path) in live for path in paths):
+            raise _storage_failed(table, OSError("a file in use would be removed"))
+        size = sum(path.stat().st_size for path in paths)
+        if paths and not dry_run:
+            remove(dry_run=False)
+        return len(paths), size
 
     def _open(self, table: str) -> DeltaTable | None:
         from deltalake import DeltaTable

@@ -15,6 +15,8 @@ from warehouse.files import readable
 from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER, Workspace
 
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
+# File systems take 255 bytes; a number and the note's ending are still to come.
+NAME_BYTES = 200
 
 
 @dataclass(frozen=True)
@@ -113,13 +115,29 @@ class Landing:
 
 
 def _move(path: Path, folder: Path, name: str) -> Path:
-    """Move a file into a folder; where its name is taken it gets a number."""
-    stem, dot, endings = name.partition(".")
+    """Move a file into a folder; where its name is taken it gets a number, too long it is cut."""
+    stem, dot, endings = shortened(name).partition(".")
     for number in count(1):
-        target = folder / (name if number == 1 else f"{stem}-{number}{dot}{endings}")
+        mark = "" if number == 1 else f"-{number}"
+        target = folder / f"{stem}{mark}{dot}{endings}"
         if _moved(path, target):
             return target
     raise AssertionError("numbers never end")
+
+
+def shortened(name: str) -> str:
+    """Return a name that every file system takes; the last ending of a longer one stays.
+
+    >>> shortened("results.csv"), len(shortened("x" * 300 + ".csv")), shortened("é" * 300)[:2]
+    ('results.csv', 200, 'éé')
+    """
+    raw = os.fsencode(name)
+    if len(raw) <= NAME_BYTES:
+        return name
+    ending = os.fsencode(Path(name).suffix)
+    ending = ending if len(ending) <= NAME_BYTES // 2 else b""
+    cut = raw[: NAME_BYTES - len(ending)].decode("utf-8", "ignore")
+    return cut + os.fsdecode(ending)
 
 
 def _moved(path: Path, target: Path) -> bool:

@@ -15,9 +15,11 @@ from configs.errors import RociError
 from warehouse import ledger_tables as tables
 from warehouse.bulk import insert_rows
 from warehouse.files import readable
-from warehouse.ledger_queries import LedgerQueries
+from warehouse.ledger_history import LedgerHistory
 from warehouse.ledger_records import Check, Counts, Fault, FlagCount, MartRecord, Step
+from warehouse.published import Basis
 from warehouse.remote import RemoteFile
+from warehouse.repairs import mark_repaired
 
 __all__ = ["Check", "Counts", "Fault", "Ledger", "LoadedPartitions", "MartRecord", "Step"]
 
@@ -34,22 +36,34 @@ class LoadedPartitions:
 
 
 @dataclass(frozen=True)
-class Ledger(LedgerQueries):
+class Ledger(LedgerHistory):
     """Writes and answers. Every method is one transaction.
 
     Names of files and folders whose bytes are no UTF-8 are noted with those bytes spelt out.
     """
 
     def register_file(self, sha256: str, size: int, name: str) -> None:
-        """Note a raw file; the first name it came under stays."""
+        """Note a raw file that is kept; the first name it came under stays."""
         row = {
             "sha256": sha256, "size_bytes": size, "original_name": readable(name),
             "first_seen_at": _now(),
         }  # fmt: skip
-        known = sa.select(tables.raw_file.c.sha256).where(tables.raw_file.c.sha256 == sha256)
+        table = tables.raw_file
+        known = sa.select(table.c.pruned_at).where(table.c.sha256 == sha256)
         with self._write() as connection:
-            if connection.execute(known).first() is None:
-                _insert_unless_there(connection, tables.raw_file, row)
+            found = connection.execute(known).first()
+            if found is None:
+                _insert_unless_there(connection, table, row)
+            elif found.pruned_at is not None:
+                back = table.update().where(table.c.sha256 == sha256)
+                connection.execute(back.values(pruned_at=None))
+
+    def record_pruned(self, sha256: str) -> None:
+        """Note that the retention removes a raw file."""
+        table = tables.raw_file
+        with self._write() as connection:
+            gone = table.update().where(table.c.sha256 == sha256)
+            connection.execute(gone.values(pruned_at=_now()))
 
     def record_fetched(self, remote: str, file: RemoteFile) -> None:
         """Note that a file of a remote folder has been fetched, as it was listed there."""
@@ -151,12 +165,17 @@ class Ledger(LedgerQueries):
             _update_load(connection, load_id, **outcome)
 
     def finish_loaded(
-        self, load_id: str, counts: Counts, partitions: Collection[LoadedPartitions]
+        self,
+        load_id: str,
+        counts: Counts,
+        partitions: Collection[LoadedPartitions],
+        repairs: Collection[str] = (),
     ) -> None:
         """Note that a load is in the lake, and which earlier loads it takes the place of.
 
         In one transaction: its partitions become the live ones, the same partitions of earlier
         loads superseded, and loads that are left without any live partition become `superseded`.
+        `repairs`: what people had corrected in its file; they are in the lake with it.
 
         Raises:
             RociError: the counts do not balance (UNBALANCED_LOAD).
@@ -166,9 +185,10 @@ class Ledger(LedgerQueries):
             _update_load(connection, load_id, **_outcome("loaded", None, counts))
             for part in partitions:
                 self._set_partitions(connection, load_id, part)
+            mark_repaired(connection, load_id, repairs)
             _supersede_loads_without_partitions(connection, load_id)
 
-    def record_publication(
+    def record_publication(  # noqa: PLR0913 - the columns of a publication
         self,
         slices: Mapping[str, str],
         marts: Sequence[MartRecord],
@@ -176,6 +196,7 @@ class Ledger(LedgerQueries):
         publication_id: str | None = None,
         state: str = "published",
         fault: Fault | RociError | None = None,
+        basis: Basis | None = None,
     ) -> str:
         """Note a publication, published or held, and return its id."""
         row = dict(
@@ -189,7 +210,22 @@ class Ledger(LedgerQueries):
             column = tables.publication.c.publication_id
             new_id = publication_id or _next_id(connection, column, "P")
             connection.execute(tables.publication.insert(), dict(row, publication_id=new_id))
+            if basis is not None:
+                told = asdict(basis) | {"planned_at": datetime.fromisoformat(basis.planned_at)}
+                noted = dict(told, publication_id=new_id)
+                connection.execute(tables.publication_basis.insert(), noted)
         return new_id
+
+    def record_decision(
+        self, load_id: str, decision: str, by: str, led_to: str | None = None
+    ) -> None:
+        """Note who `released` or `discarded` a load."""
+        row = {
+            "load_id": load_id, "decision": decision, "decided_by": readable(by),
+            "decided_at": _now(), "led_to": led_to,
+        }  # fmt: skip
+        with self._write() as connection:
+            connection.execute(tables.load_decision.insert(), row)
 
     def new_publication_id(self) -> str:
         """Return the id of the next publication; it is taken once it is recorded."""

@@ -14,6 +14,7 @@ from configs.errors import UsageError, listed
 from warehouse import ledger_tables as tables
 from warehouse.database import Database, one_at_a_time
 from warehouse.ledger_records import (
+    Arrival,
     Check,
     Fault,
     FlagCount,
@@ -23,9 +24,10 @@ from warehouse.ledger_records import (
     Publication,
     RawRecord,
     RejectedCount,
+    RejectedReason,
     Step,
 )
-from warehouse.ledger_version import is_made, make
+from warehouse.ledger_version import LEDGER_VERSION, Migrated, make, migrate, version_of
 
 FIRST_ROWS = 5
 Fetched = tuple[str, int, int]
@@ -44,24 +46,26 @@ class LedgerQueries:
         self.create()
         return True
 
-    def create(self) -> None:
-        """Create the ledger's tables where they are missing.
+    def create(self) -> Migrated | None:
+        """Create the ledger's tables where they are missing; return what migrated earlier ones.
 
         Raises:
-            InfrastructureError: another version of roci made them (LEDGER_VERSION).
+            InfrastructureError: a later version of roci made them (LEDGER_VERSION).
         """
         path = self.database.path("ledger")
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         # Asked first, since a reader must not wait for the turn of a writer.
         with self.database.read("ledger") as connection:
-            if is_made(connection, self.database):
-                return
+            version = version_of(connection, self.database)
+        if version is not None:
+            return migrate(self.database) if version < LEDGER_VERSION else None
         self.database.create_areas()
         with self.database.write("ledger") as connection:
             one_at_a_time(connection)
-            if not is_made(connection, self.database):
+            if version_of(connection, self.database) is None:
                 make(connection)
+        return None
 
     def load(self, load_id: str) -> Load:
         """Return one load.
@@ -111,6 +115,17 @@ class LedgerQueries:
         for row in self._rows(sa.select(table).where(table.c.load_id.in_(loaded))):
             found.setdefault(row.load_id, {})[row.kind] = row.hash
         return found
+
+    def arrivals(self) -> list[Arrival]:
+        """Return when the newest file of each source and district came; a rerun is no arrival."""
+        load, raw = tables.load, tables.raw_file
+        newest = sa.func.max(raw.c.first_seen_at, type_=tables.Moment()).label("at")
+        query = (
+            sa.select(load.c.source, load.c.district_id, newest)
+            .join(raw, raw.c.sha256 == load.c.sha256)
+            .group_by(load.c.source, load.c.district_id)
+        )
+        return [Arrival(row.source, row.district_id, row.at) for row in self._rows(query)]
 
     def fetched(self, remote: str) -> set[Fetched]:
         """Return path, size and time of change of every file fetched from a remote folder."""
@@ -164,6 +179,16 @@ class LedgerQueries:
         ]
         return sorted(counts, key=lambda c: (c.kind, -c.rows, c.code, c.field or ""))
 
+    def rejected_reasons(self, load_id: str) -> list[RejectedReason]:
+        """Return every reason of every rejected row of a load, in the order of its rows."""
+        table = tables.rejected_row
+        query = (
+            sa.select(table.c.source_row, table.c.code, table.c.field)
+            .where(table.c.load_id == load_id, table.c.kind == "reject")
+            .order_by(table.c.source_row, table.c.code)
+        )
+        return [RejectedReason(row.source_row, row.code, row.field) for row in self._rows(query)]
+
     def loads_rejecting(self, code: str) -> set[str]:
         """Return the loads that have rows rejected for a code."""
         table = tables.rejected_row
@@ -202,6 +227,13 @@ class LedgerQueries:
         )
         rows = self._rows(query)
         return _publication(rows[0]) if rows else None
+
+    def held_publication(self) -> Publication | None:
+        """Return the newest publication where it is held: what is published is older."""
+        table = tables.publication
+        query = sa.select(table).order_by(table.c.published_at.desc()).limit(1)
+        rows = self._rows(query)
+        return _publication(rows[0]) if rows and rows[0].state == "held" else None
 
     def _partitions(
         self, condition: sa.ColumnElement[bool], table: str | None

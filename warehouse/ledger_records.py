@@ -119,13 +119,23 @@ class Load:
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """When the newest file of a source and district came for the first time."""
+
+    source: str
+    district_id: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
 class RawRecord:
-    """One file of the raw store as the ledger knows it."""
+    """One file of the raw store as the ledger knows it. `pruned_at`: null while it is kept."""
 
     sha256: str
     size_bytes: int
     original_name: str
     first_seen_at: datetime
+    pruned_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +158,15 @@ class RejectedCount:
     field: str | None
     rows: int
     first_rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class RejectedReason:
+    """One reason for which one row of a load was rejected."""
+
+    source_row: int
+    code: str
+    field: str | None
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ raw_file = sa.Table(
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("original_name", sa.Text, nullable=False),
     sa.Column("first_seen_at", Moment, nullable=False),
+    # When the retention removed its bytes; null while they are kept.
+    sa.Column("pruned_at", Moment),
 )
 
 # What was fetched from a remote folder: a file that has changed there is another file.
@@ -139,6 +141,30 @@ publication = sa.Table(
     sa.Column("fault_remedy", sa.Text),
 )
 
+# What beside the loads a publication was made from, so that it can be made again.
+publication_basis = sa.Table(
+    "publication_basis",
+    metadata,
+    sa.Column(
+        "publication_id", sa.Text, sa.ForeignKey("publication.publication_id"), primary_key=True
+    ),
+    sa.Column("planned_at", Moment, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("configuration", sa.Text, nullable=False),
+    sa.Column("embargo", sa.JSON, nullable=False),
+)
+
+# Who let a held load through or gave it up; led_to: the load that has its rows.
+load_decision = sa.Table(
+    "load_decision",
+    metadata,
+    _load_id(primary_key=True),
+    sa.Column("decided_at", Moment, primary_key=True),
+    sa.Column("decision", sa.Text, sa.CheckConstraint("decision IN ('released', 'discarded')")),
+    sa.Column("decided_by", sa.Text, nullable=False),
+    sa.Column("led_to", sa.Text, sa.ForeignKey("load.load_id")),
+)
+
 # A check is of a load or of a publication, and a held publication has checks too.
 check_result = sa.Table(
     "check_result",
@@ -165,6 +191,25 @@ rejected_row = sa.Table(
     sa.Column("kind", sa.Text, sa.CheckConstraint("kind IN ('reject', 'set_aside')")),
 )
 
+# Who corrected which row of a file, when, in which columns; what stood there and what stands there
+# now is in quarantine/repairs/<repair_id>.parquet. Of a row the newest counts; one without columns
+# takes the earlier ones back. load_id: the first load that has the row as corrected.
+repair = sa.Table(
+    "repair",
+    metadata,
+    sa.Column("repair_id", sa.Text, primary_key=True),
+    sa.Column("source_row", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, sa.ForeignKey("raw_file.sha256"), nullable=False, index=True),
+    sa.Column("district_id", sa.Text),
+    sa.Column("parent_load_id", sa.Text, sa.ForeignKey("load.load_id"), nullable=False),
+    sa.Column("corrections", sa.Text, sa.ForeignKey("raw_file.sha256"), nullable=False),
+    sa.Column("columns", sa.JSON, nullable=False),
+    sa.Column("changed_by", sa.Text, nullable=False),
+    sa.Column("changed_at", Moment, nullable=False),
+    sa.Column("load_id", sa.Text, sa.ForeignKey("load.load_id")),
+)
+
 # Flagged rows stay in the lake with their codes; here is only how many there are.
 flag_count = sa.Table(
     "flag_count",
@@ -174,4 +219,14 @@ flag_count = sa.Table(
     sa.Column("field", sa.Text, primary_key=True),
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("first_rows", sa.JSON, nullable=False),
+)
+
+# What people have been told of: a load, a publication or a late file (`about`), through a channel
+# of which only a digest is kept, since its address may hold a password.
+notification = sa.Table(
+    "notification",
+    metadata,
+    sa.Column("about", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("told_at", Moment, nullable=False),
 )

@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from configs.errors import RociError, listed
+from warehouse.published import Imprint
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
 BATCH_ROWS = 50_000
-PUBLICATION_TABLE = "publication_info"
 # What an analyst filters by first, as far as the mart has it.
 ANALYST_COLUMNS = ("org_id", "school_year", "assessment", "subject")
 
@@ -116,7 +116,7 @@ class MartTable:
 class AreaChange:
     """What an area's marts in SQL become: these, and beside them those that stay as they are."""
 
-    publication_id: str
+    imprint: Imprint
     tables: Sequence[MartTable]
     kept: frozenset[str] = frozenset()
 

@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from configs.errors import RociError, listed
 from warehouse.bulk import postgres_cursor, quoted
 from warehouse.mart_tables import (
-    PUBLICATION_TABLE,
     AreaChange,
     MartTable,
     missing_columns,
     repeated_key,
     sql_type,
 )
+from warehouse.published import PUBLICATION_TABLE, Imprint
 
 _WRITE_CSV = pc_csv.WriteOptions(include_header=False, batch_size=10_000)
 
@@ -38,7 +38,7 @@ def write_area(connection: sa.Connection, schema: str, change: AreaChange) -> No
         cursor.execute(f"DROP TABLE {_named(schema, name)}")
     for table in change.tables:
         _Writer(cursor, schema, table).write()
-    _write_publication(cursor, schema, change.publication_id)
+    _write_publication(cursor, schema, change.imprint)
 
 
 def publication_of(connection: sa.Connection, schema: str) -> str | None:
@@ -193,8 +193,10 @@ def _require_no_views(cursor: Any, schema: str, name: str) -> None:
         )
 
 
-def _write_publication(cursor: Any, schema: str, publication_id: str) -> None:
-    table = _named(schema, PUBLICATION_TABLE)
-    cursor.execute(f"CREATE TABLE IF NOT EXISTS {table} (publication_id TEXT NOT NULL)")
+def _write_publication(cursor: Any, schema: str, imprint: Imprint) -> None:
+    table, told = _named(schema, PUBLICATION_TABLE), imprint.as_record()
+    columns = ", ".join(f"{name} TEXT NOT NULL" for name in told)
+    cursor.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
     cursor.execute(f"DELETE FROM {table}")
-    cursor.execute(f"INSERT INTO {table} VALUES (%s)", (publication_id,))
+    marks = ", ".join(["%s"] * len(told))
+    cursor.execute(f"INSERT INTO {table} VALUES ({marks})", tuple(told.values()))

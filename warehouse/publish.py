@@ -16,13 +16,13 @@ from warehouse.database import Database
 from warehouse.files import put_in_place, whole_file
 from warehouse.mart_tables import AreaChange, MartTable, Slice
 from warehouse.postgres_marts import publication_of, write_area
+from warehouse.published import SIDECAR, Imprint
 from warehouse.sql_marts import file_mode
 from warehouse.sqlite_marts import build_file, put_file_in_place
 from warehouse.workspace import PRIVATE_FOLDER, Workspace
 
 MartArea = Literal["reporting", "restricted"]
 MART_AREAS: tuple[MartArea, ...] = get_args(MartArea)
-SIDECAR = "publication.json"
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,23 @@ class Publisher:
         publication_id: str,
         reporting: Mapping[str, Mart],
         restricted: Mapping[str, Mart],
+        digests: Mapping[str, str] | None = None,
     ) -> None:
         """Let these marts, and no others, be what is published.
 
         Everything that can fail is done before readers see any of it. After that only names
         change; a crash between two of them is made good by `recover`. The caller holds a lock:
-        there is one publisher at a time.
+        there is one publisher at a time. `digests`: those that an `Imprint` has beside the id.
 
         Raises:
             RociError: a mart repeats a key, or SQL and Parquet differ; the last publication stays.
         """
         marts: Marts = {"reporting": reporting, "restricted": restricted}
-        changes = {area: _sql_change(publication_id, marts[area]) for area in MART_AREAS}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        imprint = Imprint(publication_id, now, **(digests or {}))
+        changes = {area: _sql_change(imprint, marts[area]) for area in MART_AREAS}
         self.recover()
-        plan = _Plan.of(publication_id, self._staged, marts)
+        plan = _Plan.of(imprint, self._staged, marts)
         if self.database.url is None:
             with self._new_files(changes) as files:
                 plan = plan.with_sqlite(files)
@@ -154,7 +157,7 @@ class Publisher:
             self._place_parquet(area, plan)
         sidecar = self.workspace.marts_reporting / SIDECAR
         with whole_file(sidecar, self.workspace.work, file_mode("reporting")) as temporary:
-            told = {"publication_id": plan.publication_id, "published_at": plan.published_at}
+            told = {**plan.imprint, "marts": plan.names["reporting"]}
             temporary.write_text(json.dumps(told), encoding="utf-8")
         self._plan_path.unlink()
         shutil.rmtree(plan.folder, ignore_errors=True)
@@ -176,17 +179,21 @@ class Publisher:
 class _Plan:
     """What remains to be done once a publication is certain: plain values, kept as JSON."""
 
-    publication_id: str
-    published_at: str
+    imprint: dict[str, str]
     folder: str
     parquet: dict[str, dict[str, str]]
     names: dict[str, list[str]]
     sqlite: dict[str, str]
 
+    @property
+    def publication_id(self) -> str:
+        """Return the id of the publication that it finishes."""
+        return self.imprint["publication_id"]
+
     @classmethod
     def of(
         cls,
-        publication_id: str,
+        imprint: Imprint,
         folder: Path,
         marts: Marts,
     ) -> _Plan:
@@ -195,15 +202,14 @@ class _Plan:
             for area in MART_AREAS
         }
         names: dict[str, list[str]] = {area: sorted(marts[area]) for area in MART_AREAS}
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(publication_id, now, str(folder), parquet, names, {})
+        return cls(imprint.as_record(), str(folder), parquet, names, {})
 
     def with_sqlite(self, files: Mapping[MartArea, Path]) -> _Plan:
         told: dict[str, Any] = dict(self.__dict__)
         return _Plan(**dict(told, sqlite={area: str(path) for area, path in files.items()}))
 
 
-def _sql_change(publication_id: str, marts: Mapping[str, Mart]) -> AreaChange:
+def _sql_change(imprint: Imprint, marts: Mapping[str, Mart]) -> AreaChange:
     wanted = {name: mart for name, mart in marts.items() if mart.sql}
     tables = [
         MartTable(name, mart.path, tuple(mart.key), mart.slices)
@@ -211,4 +217,4 @@ def _sql_change(publication_id: str, marts: Mapping[str, Mart]) -> AreaChange:
         if mart.path is not None
     ]
     kept = frozenset(name for name, mart in wanted.items() if mart.path is None)
-    return AreaChange(publication_id, tables, kept)
+    return AreaChange(imprint, tables, kept)

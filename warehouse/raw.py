@@ -48,7 +48,9 @@ class RawStore:
         try:
             sha256, size = _copy(reader, temporary)
             target = self.path(sha256)
-            if not target.exists():
+            if target.exists():
+                os.utime(target)  # it is of use again: the retention counts from here
+            else:
                 put_in_place(temporary, target, READ_ONLY)
                 flush(target.parent.parent)
             return RawFile(sha256, size, target)

@@ -8,6 +8,7 @@ from pathlib import Path
 from warehouse.database import Area, Database
 from warehouse.mart_tables import AreaChange, MartTable, Slice
 from warehouse.postgres_marts import write_area
+from warehouse.published import Imprint
 from warehouse.sqlite_marts import build_file, put_file_in_place
 from warehouse.workspace import PRIVATE_FILE
 
@@ -28,14 +29,14 @@ def replace_tables(
         database: where.
         area: `reporting` or `restricted`.
         tables: Parquet file and key columns of each mart.
-        publication_id: written into table `publication_info`.
+        publication_id: written into table `publication`.
         kept: marts that stay as they are.
 
     Raises:
         RociError: two rows of a mart have one key (MART_KEY_REPEATED).
     """
     marts = [MartTable(name, path, tuple(key)) for name, (path, key) in tables.items()]
-    change_area(database, area, AreaChange(publication_id, marts, frozenset(kept)))
+    change_area(database, area, AreaChange(Imprint(publication_id), marts, frozenset(kept)))
 
 
 def change_area(database: Database, area: Area, change: AreaChange) -> None:

@@ -13,7 +13,6 @@ from warehouse.bulk import quoted
 from warehouse.database import told_plainly
 from warehouse.files import flush
 from warehouse.mart_tables import (
-    PUBLICATION_TABLE,
     AreaChange,
     MartTable,
     missing_columns,
@@ -21,6 +20,7 @@ from warehouse.mart_tables import (
     sql_type,
     tuples,
 )
+from warehouse.published import PUBLICATION_TABLE, Imprint
 
 CACHE_KIB = 64 * 1024
 
@@ -40,7 +40,7 @@ def build_file(current: Path, change: AreaChange, work: Path) -> Path:
             _drop_others(connection, change)
             for table in change.tables:
                 _write(connection, table)
-            _write_publication(connection, change.publication_id)
+            _write_publication(connection, change.imprint)
         flush(target)
         return target
     except BaseException:
@@ -156,10 +156,13 @@ def _create_indexes(connection: sqlite3.Connection, table: MartTable) -> None:
         raise repeated_key(table) from error
 
 
-def _write_publication(connection: sqlite3.Connection, publication_id: str) -> None:
+def _write_publication(connection: sqlite3.Connection, imprint: Imprint) -> None:
+    told = imprint.as_record()
+    columns = ", ".join(f"{name} TEXT NOT NULL" for name in told)
     connection.execute(f"DROP TABLE IF EXISTS {PUBLICATION_TABLE}")
-    connection.execute(f"CREATE TABLE {PUBLICATION_TABLE} (publication_id TEXT NOT NULL)")
-    connection.execute(f"INSERT INTO {PUBLICATION_TABLE} VALUES (?)", (publication_id,))
+    connection.execute(f"CREATE TABLE {PUBLICATION_TABLE} ({columns})")
+    marks = ", ".join("?" * len(told))
+    connection.execute(f"INSERT INTO {PUBLICATION_TABLE} VALUES ({marks})", tuple(told.values()))
 
 
 def _text(value: str) -> str:

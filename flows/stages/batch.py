@@ -56,7 +56,7 @@ def check_batch(
     context.ledger.record_checks(work.load_id, [recorded(check) for check in result.checks])
     context.ledger.record_checks(work.load_id, _as_checks(profile_values(profile)))
     failed = result.failed("hold")
-    if failed and not work.released:
+    if failed and not work.terms.released:
         raise held(work, failed, last)
 
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
+from configs.catalogue import digest
 from configs.errors import PublicationHeld
 from configs.models import Suite
 from flows.context import Context
 from flows.faults import unexpected
+from flows.load_key import code_hash
 from flows.outcome import BuildOutcome
 from flows.slices import slice_parts
 from flows.stages.agreement import require_agreement
 from flows.stages.marts import KEYS, STUDENT_ROWS, MartFiles, connect, write_marts
 from flows.stages.planning import BuildPlan, plan_build
+from warehouse.bulk import quoted as quoted_name
 from warehouse.lake import path_literal
 from warehouse.ledger import MartRecord
 from warehouse.locks import lock
 from warehouse.publish import Mart, MartArea
+from warehouse.published import Basis
 
 log = logging.getLogger("roci.marts")
 
@@ -90,16 +94,18 @@ def _publish(context: Context, build: Build) -> BuildOutcome:
 def _build(context: Context, build: Build) -> list[MartRecord]:
     """Write every mart aside, check what is to be published, then publish and record it."""
     with connect(context) as con:
-        files = write_marts(context, build.plan, con)
+        files = write_marts(context, build.plan, con, build.publication_id)
         _check(context, build, files, con)
-    records = [_record(name, path) for name, path in sorted(files.all.items())]
+        records = [mart_record(con, *named) for named in sorted(files.all.items())]
+    basis = basis_of(context, build.plan)
     context.publisher.publish(
         build.publication_id,
         reporting=_marts(context, build, files, "reporting"),
         restricted=_marts(context, build, files, "restricted"),
+        digests={"code": basis.code, "configuration": basis.configuration},
     )
     context.ledger.record_publication(
-        build.plan.fingerprints, records, publication_id=build.publication_id
+        build.plan.fingerprints, records, publication_id=build.publication_id, basis=basis
     )
     return records
 
@@ -155,19 +161,23 @@ def _asked_of(suite: Suite, files: MartFiles) -> Suite:
 
 def _marts(context: Context, build: Build, files: MartFiles, area: MartArea) -> dict[str, Mart]:
     """Return what the publisher needs of each mart of an area."""
-    config = context.catalogue.marts
-    crossed = (*config.crossed, *config.one_way)
     by_slice = bool(build.plan.kept) and not build.plan.gone
     marts = {}
     for name, path in files.of(area).items():
         sliced = by_slice and name in files.sliced
-        marts[name] = Mart(
-            path=path,
-            key=KEYS[name](crossed),
-            sql=name not in STUDENT_ROWS or config.sql_student_rows,
-            slices=_slices(build.plan) if sliced else None,
-        )
+        slices = _slices(build.plan) if sliced else None
+        marts[name] = replace(sql_table(context, name, path), slices=slices)
     return marts
+
+
+def sql_table(context: Context, name: str, path: Path) -> Mart:
+    """Return a whole mart with what SQL needs to know of it."""
+    config = context.catalogue.marts
+    return Mart(
+        path=path,
+        key=KEYS[name]((*config.crossed, *config.one_way)),
+        sql=name not in STUDENT_ROWS or config.sql_student_rows,
+    )
 
 
 def _slices(plan: BuildPlan) -> list[dict[str, str | int]]:
@@ -175,9 +185,25 @@ def _slices(plan: BuildPlan) -> list[dict[str, str | int]]:
     return [{"assessment": assessment, "school_year": year} for assessment, year in parts]
 
 
-def _record(name: str, path: Path) -> MartRecord:
-    import pyarrow.parquet as pq
+def basis_of(context: Context, plan: BuildPlan) -> Basis:
+    """Return what beside the loads the plan is made from, as the ledger keeps it."""
+    moment = plan.planned_at or datetime.now(UTC)
+    rules = [rule.model_dump(mode="json") for rule in plan.embargo]
+    return Basis(moment.isoformat(), code_hash(), context.catalogue.marts_hash, rules)
 
-    with path.open("rb") as stream:
-        content = hashlib.file_digest(stream, "sha256").hexdigest()
-    return MartRecord(name, pq.read_metadata(path).num_rows, content)
+
+def mart_record(con: duckdb.DuckDBPyConnection, name: str, path: Path) -> MartRecord:
+    """Return a mart's rows and a digest of them: equal rows, equal digest, in whatever order.
+
+    Two sums of 64 bits each of which every row is a term: what tells publications apart is chance,
+    not malice.
+    """
+    file = f"read_parquet({path_literal(path)})"
+    columns = con.execute(f"DESCRIBE FROM {file}").fetchall()
+    row = ", ".join(quoted_name(column[0]) for column in columns)
+    told = con.execute(
+        f"SELECT count(*), sum(hash({row})::HUGEINT)::VARCHAR, "
+        f"sum(hash('again', {row})::HUGEINT)::VARCHAR FROM {file}"
+    ).fetchall()[0]
+    shape = [(column[0], column[1]) for column in columns]
+    return MartRecord(name, told[0], digest([shape, list(told)]))

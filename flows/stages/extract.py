@@ -17,6 +17,7 @@ from transforms.encode import Encoder
 from transforms.file_year import encoder_of_file
 from transforms.fill import Landing, Setting
 from transforms.layouts import LayoutMatch, match_layout
+from transforms.mending import NO_MENDS, Mends
 from transforms.pieces import Piece
 from transforms.probe import Probe
 from transforms.read import examine, raw_rows, read_pieces
@@ -47,14 +48,20 @@ class Extract:
         return raw_rows(self.stream, self.probe, source_rows)
 
 
-def open_extract(context: Context, source: Source, incoming: Incoming, stream: BinaryIO) -> Extract:
-    """Find out how a file is to be read; nothing of it is kept yet.
+def open_extract(
+    context: Context,
+    source: Source,
+    incoming: Incoming,
+    stream: BinaryIO,
+    mends: Mends = NO_MENDS,
+) -> Extract:
+    """Find out how a file is to be read, `mends` laid over it; nothing of it is kept yet.
 
     Raises:
         FileRefused: the file is empty, unreadable, cut off, of an unknown header or of no district.
         LoadHeld: it names schools that the district's directory does not know (UNKNOWN_SCHOOL).
     """
-    probe = examine(stream, source)
+    probe = replace(examine(stream, source), mends=mends)
     match = match_layout(probe.columns, source, probe.layout)
     landing = Landing(file_name=incoming.file_name, district_id=incoming.district_id)
     named = survey_schools(stream, probe, match, source, context.catalogue)

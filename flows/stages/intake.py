@@ -44,7 +44,7 @@ class Incoming:
     file that was named on the command line or comes from the raw store. `landing_mark` tells it
     from another file that may come under the same name. `also_landed`: path and mark of the other
     tables of a roster in a folder. `from_raw`: a load done again. `archive`: the name of the zip
-    that it came in.
+    that it came in. `takes_up`: the refused load whose file this is, claimed or placed anew.
     """
 
     source: str
@@ -56,6 +56,7 @@ class Incoming:
     also_landed: tuple[tuple[str, str], ...] = ()
     from_raw: bool = False
     archive: str | None = None
+    takes_up: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,16 @@ class Taken:
     """What a look into landing/ brought: claimed files, and those that no source could take.
 
     `fetches`: what was brought into landing/ just before. `archives`: the zips that they came in.
+    `retries`: whether loads that stopped for a cause outside their file are done again with them,
+    those of `only_source` where it is named.
     """
 
     incoming: tuple[Incoming, ...] = ()
     refused: tuple[LoadOutcome, ...] = ()
     fetches: tuple[FetchOutcome, ...] = ()
     archives: tuple[LandedFile, ...] = ()
+    retries: bool = False
+    only_source: str | None = None
 
     def with_incoming(self, more: Iterable[Incoming]) -> Taken:
         """Return this with further files that a source has claimed."""
@@ -92,7 +97,8 @@ def take_in(context: Context, only_source: str | None = None) -> Taken:
     if only_source is not None:
         context.catalogue.source(only_source)
     folders, files = split_folders(context.landing.files())
-    taken = Taken(incoming=_kept_folders(context, folders, only_source))
+    kept_folders = _kept_folders(context, folders, only_source)
+    taken = Taken(incoming=kept_folders, retries=True, only_source=only_source)
     for landed in sorted(files, key=lambda file: file.modified_at):
         try:
             archive = several_files(landed.path)

@@ -38,13 +38,15 @@ from flows.stages.recording import (
     record_rows,
     record_rows_step,
 )
+from flows.stages.repairs import known_repairs
 from flows.stages.resolving import resolve_rows
 from flows.stages.rows import RowTally, stage_rows
 from flows.stages.slicing import slices_of, view
-from flows.stages.work import Work
+from flows.stages.work import Terms, Work
 from warehouse.ledger import Counts, LoadedPartitions, Step
 from warehouse.ledger_records import Load
 from warehouse.locks import lock
+from warehouse.repairs import Origin
 
 log = logging.getLogger("roci.load")
 
@@ -68,7 +70,11 @@ def load_incoming(
     Raises:
         InfrastructureError, OSError: storage or database failed; the same call may be repeated.
     """
-    inputs = load_inputs(context.catalogue, incoming.source, incoming.sha256, incoming.district_id)
+    file = Origin(incoming.source, incoming.sha256, incoming.district_id)
+    repairs = known_repairs(context, file)
+    inputs = load_inputs(
+        context.catalogue, file.source, file.sha256, file.district_id, repairs.digest
+    )
     key = load_key(inputs)
     with lock(context.workspace, load_lock(key), LAKE_WAIT_SECONDS, what=incoming.source):
         known = context.ledger.find_by_key(key)
@@ -78,9 +84,13 @@ def load_incoming(
         load_id = context.ledger.open_load(
             incoming.source, key, inputs, incoming.sha256, incoming.file_name, incoming.district_id
         )
-        outcome, error = _attempt(context, load_id, incoming, released, suites)
+        terms = Terms(released is not None, suites, repairs)
+        outcome, error = _attempt(context, load_id, incoming, terms)
         if released is not None and outcome.state == "loaded":
             context.ledger.finish(released, "superseded")
+        if incoming.takes_up is not None:
+            taken_up = context.ledger.load(incoming.takes_up)
+            context.ledger.finish(taken_up.load_id, "superseded", fault=taken_up.fault)
     leave_landing(context, incoming, error)
     log.info(
         "load=%s source=%s state=%s code=%s received=%d loaded=%d quarantined=%d set_aside=%d "
@@ -113,7 +123,7 @@ def _stands(context: Context, known: Load, incoming: Incoming) -> bool:
 
 
 def _attempt(
-    context: Context, load_id: str, incoming: Incoming, released: str | None, suites: bool
+    context: Context, load_id: str, incoming: Incoming, terms: Terms
 ) -> tuple[LoadOutcome, RociError | None]:
     """Load the file and record how it ended, whatever that is."""
     started = time.perf_counter()
@@ -121,7 +131,7 @@ def _attempt(
     error: RociError | None = None
     try:
         with _folder(context, load_id) as folder:
-            work = Work(load_id, source, incoming, folder, released is not None, suites)
+            work = Work(load_id, source, incoming, folder, terms)
             _load(context, work)
     except LoadHeld as held:
         error = _naming_the_file(held, incoming)
@@ -159,7 +169,8 @@ def _load(context: Context, work: Work) -> None:
     """
     with context.raw.open(work.incoming.sha256) as stream:
         clock = time.perf_counter()
-        extract = open_extract(context, work.source, work.incoming, stream)
+        mends = work.terms.repairs.mends(context)
+        extract = open_extract(context, work.source, work.incoming, stream, mends)
         written = extract.probe.words + (
             f", in {work.incoming.archive}" if work.incoming.archive else ""
         )
@@ -176,7 +187,7 @@ def _load(context: Context, work: Work) -> None:
             keep_in_quarantine(context, work, extract, resolved.tally.rejects)
             record_rows(context, work.load_id, resolved.tally, con)
             _refuse_too_many_rejects(work, resolved.tally)
-            if work.suites and resolved.rows:
+            if work.terms.suites and resolved.rows:
                 check_batch(context, work, resolved.files, con)
             _commit(context, Candidate(work, resolved, extract.match.layout, con))
 
@@ -196,8 +207,12 @@ def _commit(context: Context, candidate: Candidate) -> None:
         raise _nothing_left(work, counts)
     view(con, "final", resolved.files)
     hold_what_would_double(context, candidate)
-    if not work.released:
+    if not work.terms.released:
         hold_what_would_lose(context, candidate)
+        if context.catalogue.profile.review_restatements:
+            from flows.stages.restating import hold_what_would_restate
+
+            hold_what_would_restate(context, candidate)
     slices = slices_of(con, "final", table)
     clock = time.perf_counter()
     with lock(context.workspace, lake_lock(table), LAKE_WAIT_SECONDS, what=work.load_id):
@@ -207,7 +222,7 @@ def _commit(context: Context, candidate: Candidate) -> None:
             Step("lake", counts.loaded, counts.loaded, seconds=time.perf_counter() - clock),
         )
         loaded = LoadedPartitions(table, resolved.rows, slices)
-        context.ledger.finish_loaded(work.load_id, counts, [loaded])
+        context.ledger.finish_loaded(work.load_id, counts, [loaded], work.terms.repairs.ids)
 
 
 def _nothing_left(work: Work, counts: Counts) -> FileRefused:
@@ -237,7 +252,7 @@ def _refuse_too_many_rejects(work: Work, tally: RowTally) -> None:
         )
     share = 100 * tally.rejected / rows
     allowed = work.source.threshold.rejected_pct
-    if share > allowed and not work.released:
+    if share > allowed and not work.terms.released:
         raise FileRefused(
             "TOO_MANY_REJECTS",
             where=work.incoming.file_name,

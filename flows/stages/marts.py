@@ -20,10 +20,12 @@ from transforms import marts as mart_sql
 from transforms import organisations as orgs
 from transforms.cell_plan import quoted
 from transforms.cells import UNKNOWN, CellPlan, build_cells
-from transforms.roster import fill_from_roster
+from transforms.embargo import released_sql, rules_table
+from transforms.roster import FILLED, fill_from_roster
 from validation.identity_rules import identity_flags_sql
 from warehouse.lake import path_literal
 from warehouse.publish import MartArea
+from warehouse.published import PUBLICATION_KEY
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,9 +94,15 @@ def connect(context: Context) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def write_marts(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> MartFiles:
-    """Write every mart that is to be published, suppressed where it is public."""
-    writer = open_writer(context, plan, con)
+def write_marts(
+    context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection, publication_id: str
+) -> MartFiles:
+    """Write every mart that is to be published, suppressed where it is public.
+
+    Each file carries the publication's id, so that a reader can tell files of two publications
+    apart (`warehouse.published`).
+    """
+    writer = open_writer(context, plan, con, publication_id)
     cells = count_cells(context, plan, con)
     if cells is not None:
         from flows.stages.protecting import decide
@@ -103,6 +111,10 @@ def write_marts(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnectio
         decisions = decide(con, cells, marts)
         for name, sql in restricted_sql(cells, marts, decisions).items():
             writer.sliced(name, "restricted", sql)
+        if plan.keeps_back:
+            # Counted again, for a sum over all districts would give those that are kept back.
+            cells = count_released(context, plan, con)
+            decisions = decide(con, cells, marts)
         for name, sql in reporting_sql(cells, marts, decisions).items():
             writer.sliced(name, "reporting", sql)
     flags = identity_flags_sql({RESULTS: "all_results", ROSTER: "roster"})
@@ -111,10 +123,12 @@ def write_marts(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnectio
     return writer.files()
 
 
-def open_writer(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> MartWriter:
+def open_writer(
+    context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection, publication_id: str = ""
+) -> MartWriter:
     """Make the relations that the marts are built from, `dim_school` among them."""
     _relate(context, plan, con)
-    writer = MartWriter(context, plan, con)
+    writer = MartWriter(context, plan, con, publication_id)
     writer.dimension("dim_school", dims.dim_school_sql("all_results", "directory", "partners"))
     return writer
 
@@ -150,12 +164,26 @@ def count_cells(
     config = context.catalogue.marts
     groups = (*config.crossed, *config.one_way)
     filled = fill_from_roster(con, "results", "roster", groups)
-    cell_plan = CellPlan.configured(config, context.catalogue.assessments)
     con.execute(
         f"CREATE OR REPLACE VIEW names AS {orgs.org_names_sql('dim_school', 'network_titles')}"
     )
+    return _cells_of(context, con, filled)
+
+
+def count_released(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> CellPlan:
+    """Build the cells of the changed slices anew, without the results that are under embargo.
+
+    `count_cells` has made what they read.
+    """
+    con.register("embargo_given", rules_table(plan.embargo))
+    con.execute(f"CREATE OR REPLACE TEMP VIEW released AS {released_sql(FILLED, 'embargo_given')}")
+    return _cells_of(context, con, "released")
+
+
+def _cells_of(context: Context, con: duckdb.DuckDBPyConnection, results: str) -> CellPlan:
+    cell_plan = CellPlan.configured(context.catalogue.marts, context.catalogue.assessments)
     organisations = orgs.Organisations("partners", "networks", "names")
-    build_cells(con, filled, organisations, cell_plan)
+    build_cells(con, results, organisations, cell_plan)
     return cell_plan
 
 
@@ -221,11 +249,11 @@ def _relate_changed(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConne
     relate_lake(context, con, "changed_results", RESULTS, files)
     con.execute(
         "CREATE OR REPLACE VIEW results AS SELECT * FROM changed_results "
-        f"WHERE {_of_slices(plan.changed)}"
+        f"WHERE {of_slices(plan.changed)}"
     )
 
 
-def _of_slices(names: Sequence[str]) -> str:
+def of_slices(names: Sequence[str]) -> str:
     """Return the SQL condition of the rows of these slices."""
     pairs = ((quoted(assessment), year) for assessment, year in map(slice_parts, names))
     return f"(assessment, school_year) IN ({', '.join(f'({a}, {year})' for a, year in pairs)})"
@@ -246,8 +274,15 @@ def _configured_dimensions(
 class MartWriter:
     """Writes marts aside and remembers where."""
 
-    def __init__(self, context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self,
+        context: Context,
+        plan: BuildPlan,
+        con: duckdb.DuckDBPyConnection,
+        publication_id: str = "",
+    ) -> None:
         self._context, self._plan, self._con = context, plan, con
+        self._publication_id = publication_id
         self._files: dict[MartArea, dict[str, Path]] = {"reporting": {}, "restricted": {}}
         self._sliced: set[str] = set()
 
@@ -267,14 +302,18 @@ class MartWriter:
         if self._plan.kept and published.exists():
             kept = (
                 f"SELECT * FROM read_parquet({path_literal(published)}) "
-                f"WHERE {_of_slices(self._plan.kept)}"
+                f"WHERE {of_slices(self._plan.kept)}"
             )
             sql = f"{kept} UNION ALL BY NAME ({sql})"
         self._write(name, area, sql)
 
     def _write(self, name: str, area: MartArea, sql: str) -> None:
         path = self._context.publisher.stage(name, area)
-        self._con.execute(f"COPY ({sql}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
+        carried = f"{{{PUBLICATION_KEY}: {quoted(self._publication_id)}}}"
+        self._con.execute(
+            f"COPY ({sql}) TO {quoted(str(path))} "
+            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {carried})"
+        )
         written = f"SELECT count(*) FROM read_parquet({path_literal(path)})"
         if self._con.execute(written).fetchall()[0][0]:
             self._files[area][name] = path

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from configs.catalogue import digest
+from configs.models import EmbargoRule
 from flows.context import Context
 from flows.load_key import code_hash
 from flows.slices import slice_parts
 from flows.stages.reach import rosters_of_slices
+from transforms.embargo import slice_rules
 from warehouse.ledger_records import LivePartition, Publication
 from warehouse.publish import MartArea
 
@@ -25,6 +28,7 @@ class BuildPlan:
 
     `partitions` are the live partitions of the results, by source, that hold a slice to build.
     `whole_changed`: a mart that is always built whole has other inputs than before.
+    `embargo`: which results are kept back. `planned_at`: when the inputs were looked at.
     """
 
     fingerprints: dict[str, str]
@@ -33,6 +37,13 @@ class BuildPlan:
     gone: tuple[str, ...]
     partitions: dict[str, tuple[str, ...]]
     whole_changed: bool
+    embargo: tuple[EmbargoRule, ...] = ()
+    planned_at: datetime | None = None
+
+    @property
+    def keeps_back(self) -> bool:
+        """Return whether some results of the slices to build are under embargo."""
+        return any(slice_rules(self.embargo, *slice_parts(name)) for name in self.changed)
 
     @property
     def nothing_to_do(self) -> bool:
@@ -42,8 +53,9 @@ class BuildPlan:
 
 def plan_build(context: Context, *, everything: bool) -> BuildPlan:
     """Compare the inputs of every slice with those of the last publication."""
+    planned_at, embargo = datetime.now(UTC), context.embargo
     live = context.ledger.live_partitions(RESULTS)
-    now = fingerprints(context, live)
+    now = fingerprints(context, live, embargo)
     last = context.ledger.last_publication()
     stands = last is not None and not everything and _stands(context, last)
     before = dict(last.slices) if last is not None and stands else {}
@@ -54,8 +66,10 @@ def plan_build(context: Context, *, everything: bool) -> BuildPlan:
         changed=changed,
         kept=tuple(name for name in slices if name not in changed),
         gone=tuple(name for name in before if name not in now),
-        partitions=_partitions(live, set(changed)),
+        partitions=partitions_of_slices(live, set(changed)),
         whole_changed=any(before.get(name) != now.get(name) for name in WHOLE),
+        embargo=embargo,
+        planned_at=planned_at,
     )
 
 
@@ -72,11 +86,14 @@ def _stands(context: Context, last: Publication) -> bool:
     return placed == {mart.name for mart in last.marts}
 
 
-def fingerprints(context: Context, live: list[LivePartition]) -> dict[str, str]:
+def fingerprints(
+    context: Context, live: list[LivePartition], embargo: tuple[EmbargoRule, ...] = ()
+) -> dict[str, str]:
     """Return a digest of everything that each slice is made of, and of each mart built whole.
 
     A slice is made of its results, of the rosters that reach it (`rosters_of_slices`) and the
-    directories of its school year, of marts.yml, network.yml and the assessments, and of the code.
+    directories of its school year, of marts.yml, network.yml and the assessments, of what of it is
+    under embargo, and of the code.
     Empty where nothing is loaded.
     """
     directories = _loads_by_year(context, DIRECTORY)
@@ -95,7 +112,8 @@ def fingerprints(context: Context, live: list[LivePartition]) -> dict[str, str]:
             others.append(
                 sorted(part for n in results for part in results[n] if slice_parts(n)[1] == year)
             )
-        made[name] = digest([basis, sorted(parts), others])
+        kept_back = [[r.district_id, r.state] for r in slice_rules(embargo, *slice_parts(name))]
+        made[name] = digest([basis, sorted(parts), others, *kept_back])
     return made | _fingerprints_of_whole(context, live, basis, directories)
 
 
@@ -128,7 +146,10 @@ def _loads_by_year(context: Context, table: str) -> dict[int, list[list[str]]]:
     return {year: sorted(parts) for year, parts in loads.items()}
 
 
-def _partitions(live: list[LivePartition], changed: set[str]) -> dict[str, tuple[str, ...]]:
+def partitions_of_slices(
+    live: list[LivePartition], changed: set[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the partitions that hold a row of these slices, by source."""
     holding: dict[str, list[str]] = defaultdict(list)
     for part in live:
         if changed & set(part.slices):

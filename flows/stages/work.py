@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from configs.source_models import Source
 from flows.stages.intake import Incoming
+from flows.stages.repairs import KnownRepairs
 from flows.stages.rows import RowTally
 from warehouse.staging import StagedFiles
 
 
 @dataclass(frozen=True)
-class Work:
-    """One load under way: whose it is, where its rows are staged, what is left out of it.
+class Terms:
+    """On which terms a file is loaded.
 
-    `released` is the held load that a person let through. `suites` is whether the batch suite runs.
+    `released`: a person let it through. `suites`: the batch suite runs. `repairs`: the rows that
+    people have corrected in it.
     """
+
+    released: bool = False
+    suites: bool = True
+    repairs: KnownRepairs = field(default_factory=KnownRepairs)
+
+
+@dataclass(frozen=True)
+class Work:
+    """One load under way: whose it is, where its rows are staged, on which terms."""
 
     load_id: str
     source: Source
     incoming: Incoming
     folder: Path
-    released: bool = False
-    suites: bool = True
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True)

@@ -157,3 +157,25 @@ def test_the_files_of_a_named_source_are_taken_from_an_archive(context, tmp_path
     wrong = run_ingest(context, "oneroster", [landed], district=None, engine="direct")
     assert [load.state for load in wrong.loads] == ["failed"]
     assert landed.exists()
+
+
+def spoilt_member(content: bytes, spoil: str) -> bytes:
+    """Return a zip of one file whose table of contents and member do not fit one another."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        packed.writestr("ré.csv", content)
+    whole = out.getvalue()
+    if spoil == "begins before the archive":
+        return whole[:10] + whole[30:]
+    return whole.replace("ré".encode(), b"r\xff\xfe", 1)
+
+
+@pytest.mark.parametrize("spoil", ["begins before the archive", "a name that is no text"])
+def test_a_damaged_member_is_refused_and_stops_no_other_file(context, tmp_path, spoil):
+    landing = context.workspace.landing
+    (landing / "a.zip").write_bytes(spoilt_member(small(tmp_path), spoil))
+    (landing / "results_2024.csv").write_bytes(small(tmp_path))
+    run = run_nightly(context)
+    found = {load.file_name: load.code for load in run.loads}
+    assert found.pop("results_2024.csv") is None
+    assert set(found.values()) <= {"BAD_ARCHIVE", "TRUNCATED_FILE"} and len(found) == 1

@@ -309,7 +309,8 @@ def test_status_counts_loads_and_names_what_waits_for_a_person(demo):
     }
     assert status["publication"]["publication_id"]
     said = demo.commands["status in words"].out
-    assert all(f"roci explain {load['load_id']}" in said for load in status["attention"])
+    assert all(load["load_id"] in said for load in status["attention"])
+    assert said.startswith("failed: 3 (") and len(said.splitlines()) <= 10
 
 
 def test_loads_lists_every_file_that_came(demo):
@@ -351,4 +352,6 @@ def test_an_explanation_as_json_holds_counts_steps_and_the_next_command(demo):
     told = demo.commands["explain json"].json
     assert {"load", "words", "rows", "steps", "checks", "next"} <= set(told)
     assert sum(row["rows"] for row in told["rows"] if row["kind"] == "reject") >= 3
-    assert told["next"] == [f"roci quarantine show {told['load']['load_id']}"]
+    show, export = told["next"]
+    assert show == f"roci quarantine show {told['load']['load_id']}"
+    assert export.startswith(f"roci quarantine export {told['load']['load_id']} ")

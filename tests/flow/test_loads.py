@@ -380,11 +380,11 @@ def test_a_publication_cut_off_half_way_is_made_whole(
             ingest(context, second)
     assert next(calls) == step + 1, "the break happened"
     if by == "recovery":
-        assert context.publisher.recover() == sql_rows(context, "publication_info")[0][0]
+        assert context.publisher.recover() == sql_rows(context, "publication")[0][0]
     else:
         run_build(context, everything=False, engine="direct")
         last = context.ledger.last_publication()
-        assert last.publication_id == sql_rows(context, "publication_info")[0][0]
+        assert last.publication_id == sql_rows(context, "publication")[0][0]
     assert everyone(context) == (44, 44, 2400)
     for name in ("mart_achievement", "mart_level", "dim_school"):
         assert alike(sql_rows(context, name)) == alike(mart(context, name)), name

@@ -33,6 +33,7 @@ START_SECONDS, STOP_SECONDS = 120, 45
 
 @pytest.mark.parametrize("cause, again", [
     (InfrastructureError("DATABASE_AWAY", **PARTS), True),
+    (InfrastructureError("LAKE_TYPE", **PARTS), False),
     (OSError("share"), True),
     (TimeoutError(), True),
     (FileRefused("EMPTY_FILE", **PARTS), False),
@@ -129,6 +130,33 @@ def test_prefect_and_direct_give_the_same_marts(flaky, tmp_path):
         assert ours and ours == theirs, name
 
 
+RERUN = """
+import json
+from flows.context import open_context
+from flows.running import run_again
+run = run_again(open_context(), [], failed=True, code=None, engine="prefect")
+print(json.dumps([[one.changed for one in run.again], [one.code for one in run.loads]]))
+"""
+
+
+def test_a_rerun_through_prefect_says_what_changed_and_leaves_a_page_of_the_failed_load(flaky):
+    home, _ = flaky
+    done = subprocess.run(
+        [sys.executable, "-c", RERUN], env=environment({"ROCI_HOME": str(home)}), text=True,
+        capture_output=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [[[]], ["EMPTY_FILE"]]
+    names = {name for (name,) in prefect_rows(home, "SELECT name FROM flow_run")}
+    assert "rerun: 1 failed" in names
+    assert any(name.endswith(": 1 failed, 2 loaded, marts published") for name in names)
+    pages = prefect_rows(home, "SELECT key, data FROM artifact WHERE type = 'markdown'")
+    assert len(pages) == 2 and all(key.startswith("load-l20") for key, _ in pages)
+    for key, page in pages:
+        assert "**EMPTY_FILE**" in page and key.removeprefix("load-").upper() in page
+        assert "results_empty" not in page
+
+
 def prefect_rows(home: Path, sql: str) -> list[tuple]:
     place = f"file:{home / 'prefect' / 'prefect.db'}?mode=ro"
     with closing(sqlite3.connect(place, uri=True)) as con:
@@ -181,12 +209,13 @@ def asked(port: int, path: str) -> Any:
 
 
 def deployment(port: int, served: subprocess.Popen[str]) -> dict[str, Any]:
-    """Return the first deployment, once it is there."""
+    """Return the deployment of the nightly, once it and that of the reruns are there."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and served.poll() is None:
         try:
-            if found := asked(port, "deployments/filter"):
-                return dict(found[0])
+            found = {one["name"]: one for one in asked(port, "deployments/filter")}
+            if {"nightly", "rerun"} <= set(found):
+                return dict(found["nightly"])
         except OSError:
             pass
         time.sleep(0.5)
@@ -223,7 +252,9 @@ def test_serve_brings_its_server_and_a_stop_leaves_the_schedule_active(tmp_path,
     assert served.returncode in (0, 130, 143, -stop), (served.returncode, err)
     with pytest.raises(OSError):
         asked(port, "deployments/filter")
-    assert prefect_rows(home, "SELECT name, paused FROM deployment") == [("nightly", 0)]
+    assert prefect_rows(home, "SELECT name, paused FROM deployment ORDER BY name") == [
+        ("nightly", 0), ("rerun", 0),
+    ]  # fmt: skip
     assert prefect_rows(home, "SELECT active FROM deployment_schedule") == [(1,)]
 
 

@@ -12,9 +12,9 @@ import yaml
 from configs.catalogue import SHIPPED
 from flows.context import Context, open_context
 from flows.mapping import Mapping
-from flows.reporting import stale_loads
 from flows.running import run_again, run_ingest
 from flows.source_reporting import show_mapping
+from flows.standing import stale_loads
 from tests.flow.small_files import results
 
 UNKNOWN = "UNKNOWN_CODE"

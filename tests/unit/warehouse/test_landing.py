@@ -173,3 +173,17 @@ def test_where_there_are_no_links_a_file_is_moved_and_still_never_overwrites(lan
         landing.refuse(file, refusal())
     contents = {path.name: path.read_text() for path in landing.workspace.refused.glob("*.csv")}
     assert contents == {"a.csv": "first", "a-2.csv": "second"}
+
+
+def test_a_long_name_is_cut_so_that_its_note_has_one_too(landing):
+    for content in ("first", "second"):
+        put(landing, "x" * 251 + ".csv", content)
+        [file] = landing.files()
+        assert landing.refuse(file, refusal())
+    refused = landing.workspace.refused
+    assert {path.read_text() for path in refused.glob("*x.csv")} == {"first"}
+    assert len(list(refused.glob("*.why.txt"))) == 2
+    content = refused.parent / "whole.csv"
+    content.write_text("x")
+    landing.refuse_copy(content, "é" * 400 + ".csv", None, refusal())
+    assert len(list(refused.glob("é*.csv"))) == 1

@@ -13,7 +13,8 @@ from configs.errors import RociError
 from tests.unit.warehouse.sql_reading import run, tables
 from warehouse import publish
 from warehouse.database import Database
-from warehouse.publish import SIDECAR, Mart, Publisher
+from warehouse.publish import Mart, Publisher
+from warehouse.published import SIDECAR
 
 
 @pytest.fixture
@@ -67,8 +68,8 @@ def test_everything_is_published_in_parquet_and_in_sql(publisher):
     names = {path.name for path in workspace.marts_reporting.iterdir()}
     assert names == {"mart_a.parquet", "mart_b.parquet", "publication.json"}
     for area, expected in (("reporting", {"mart_a", "mart_b"}), ("restricted", {"twin"})):
-        assert tables(database, area) == expected | {"publication_info"}
-        assert run(database, area, "SELECT * FROM {}publication_info") == [("P1",)]
+        assert tables(database, area) == expected | {"publication"}
+        assert run(database, area, "SELECT publication_id FROM {}publication") == [("P1",)]
 
 
 def test_restricted_marts_are_private_and_reporting_marts_are_not(publisher, request):
@@ -101,7 +102,7 @@ def test_a_mart_that_is_no_longer_built_goes_from_both_and_a_kept_one_stays(publ
     assert run(database, "reporting", "SELECT value FROM {}mart_b") == [(1,)]
     assert run(database, "reporting", "SELECT value FROM {}mart_a") == [(2,)]
     assert list(workspace.marts_restricted.glob("*.parquet")) == []
-    assert tables(database, "restricted") == {"publication_info"}
+    assert tables(database, "restricted") == {"publication"}
 
 
 def test_a_mart_that_fails_leaves_the_whole_last_publication(publisher):

@@ -16,6 +16,7 @@ from configs.errors import RociError
 from tests.unit.warehouse.sql_reading import connect, run, tables
 from warehouse import mart_tables
 from warehouse.database import Database
+from warehouse.published import Imprint
 from warehouse.sql_marts import AreaChange, MartTable, change_area, replace_tables
 from warehouse.workspace import Workspace
 
@@ -90,14 +91,14 @@ def test_replacing_leaves_nothing_of_the_old_rows_and_columns(database, path):
     pq.write_table(pa.table({"school_year": [2026], "org_id": ["b"], "other": ["x"]}), path)
     replace_tables(database, "reporting", {"mart": (path, KEY)}, publication_id="P2")
     assert run(database, "reporting", ALL) == [(2026, "b", "x")]
-    assert run(database, "reporting", "SELECT * FROM {}publication_info") == [("P2",)]
+    assert run(database, "reporting", "SELECT publication_id FROM {}publication") == [("P2",)]
 
 
 def test_a_mart_that_is_no_longer_built_goes_and_a_kept_one_stays(database, path):
     write(path, (2024, "a", 1.0))
     replace_tables(database, "reporting", dict.fromkeys(("mart", "kept", "gone"), (path, KEY)))
     replace(database, path, (2025, "b", 2.0), kept=["kept"])
-    assert tables(database, "reporting") == {"mart", "kept", "publication_info"}
+    assert tables(database, "reporting") == {"mart", "kept", "publication"}
     assert run(database, "reporting", "SELECT * FROM {}kept") == [(2024, "a", 1.0)]
 
 
@@ -178,7 +179,7 @@ def test_key_and_analyst_columns_are_indexed(database, path):
 
 
 def change(path: Path, *slices: dict[str, int | str]) -> AreaChange:
-    return AreaChange("P2", [MartTable("mart", path, KEY, slices)])
+    return AreaChange(Imprint("P2"), [MartTable("mart", path, KEY, slices)])
 
 
 def test_only_the_rows_of_the_changed_slices_are_replaced(database, path):

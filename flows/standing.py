@@ -1,0 +1,90 @@
+"""How the loads stand: which wait for a person, and which were made by other rules than today's."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from flows.context import Context
+from flows.load_key import changed_parts
+from flows.slices import years_of
+from flows.stages.repairs import KnownRepairs, all_repairs, inputs_today, origin_of
+from warehouse.ledger_records import Load
+
+STOPPED = ("failed", "held")
+
+
+def open_faults(context: Context) -> list[Load]:
+    """Return failed and held loads that no later attempt at the same file has mended."""
+    return still_open(context.ledger.loads())
+
+
+def still_open(loads: Iterable[Load]) -> list[Load]:
+    """Return those of the loads, the newest first, that stopped and were not taken up again."""
+    ended: set[tuple[str, str | None, str | None]] = set()
+    waiting = []
+    for load in loads:
+        file = (load.source, load.sha256, load.district_id)
+        if load.state in STOPPED and file not in ended:
+            waiting.append(load)
+        ended.add(file)
+    return waiting
+
+
+def standing_loads(context: Context) -> list[Load]:
+    """Return the loads that stand for their file now: loaded, or stopped and not taken up again."""
+    loads = context.ledger.loads()
+    waiting = still_open(loads)
+    return [load for load in loads if load.state == "loaded" or load in waiting]
+
+
+def stale_loads(context: Context, loads: Sequence[Load] | None = None) -> list[dict[str, Any]]:
+    """Return, by source, how many live loads were made by another configuration or code.
+
+    They are never reloaded silently: a person decides, by `roci backfill` or `roci rerun`.
+
+    Args:
+        context: the opened workspace.
+        loads: all that are loaded, where they are at hand.
+    """
+    loaded = context.ledger.loads(state="loaded") if loads is None else loads
+    stale = _changed_by_load(context, loaded)
+    if not stale:
+        return []
+    years: dict[str, set[int]] = defaultdict(set)
+    for part in context.ledger.live_partitions():
+        if part.load_id in stale:
+            years[stale[part.load_id][0]] |= years_of(part)
+    found: dict[str, dict[str, set[str]]] = {}
+    for load_id, (source, parts) in stale.items():
+        of_source = found.setdefault(source, {"loads": set(), "parts": set()})
+        of_source["loads"].add(load_id)
+        of_source["parts"].update(parts)
+    return [
+        {
+            "source": source,
+            "loads": len(one["loads"]),
+            "changed": ", ".join(sorted(one["parts"])),
+            "years": f"{min(years[source])}..{max(years[source])}",
+        }
+        for source, one in sorted(found.items())
+        if years[source]
+    ]
+
+
+def _changed_by_load(context: Context, loaded: Iterable[Load]) -> dict[str, tuple[str, list[str]]]:
+    """Return source and changed parts of the key of each load that is stale.
+
+    Corrected rows are no part of it: handing them in loads the file again.
+    """
+    inputs, repairs = context.ledger.inputs_of_loaded(), all_repairs(context)
+    stale = {}
+    for load in loaded:
+        if load.source not in context.catalogue.sources or load.sha256 is None:
+            continue
+        now = inputs_today(context, load, repairs.get(origin_of(load), KnownRepairs()))
+        parts = [p for p in changed_parts(inputs.get(load.load_id, {}), now) if p != "repairs"]
+        if parts:
+            stale[load.load_id] = (load.source, parts)
+    return stale
