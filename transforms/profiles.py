@@ -18,7 +18,7 @@ SMALL_LIST = 12
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LONG_NUMBER = re.compile(r"\d{5,}")
 # As for a header that no source knows: no ids, birth dates, sentences. A year may be part of it.
-_NAME = re.compile(r"[^\W\d_][\w .,:;/()%#&?'*+-]{0,59}")
+_NAME = re.compile(r"[^\W\d_][\w .,:;/()%#&?'*+-]{0,89}")
 _NO_YEAR = re.compile(r"\d{3}")
 _YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
 

@@ -291,3 +291,23 @@ def test_mvpa_is_percent_correct(roci, workspace_home, realdata, tmp_path):
         (one, "math", "08", float(score))
         for one, score in zip(rows["StudentID"], rows["PercCorr"], strict=True)
     )
+
+
+def test_every_measure_of_a_season_of_myigdis_is_a_result(roci, workspace_home, realdata, tmp_path):
+    sample = realdata / SAMPLES / "myIGDIs/data/sample_anonymized_file.csv"
+    rows = plain(sample)
+    screened = rows[[one for one in rows if "Screening/" in one and one.endswith("Score")]]
+    screened = screened.loc[:, [one.startswith("Early") for one in screened]]
+    found = load(
+        roci, "myigdis", own_copy(sample, tmp_path, rows), list(rows["School Name"]), "2022-08-15"
+    )
+    assert found["quarantined"] == 0 and found["loaded"] == (screened != "").sum().sum()
+    naming = "Early Literacy+/Picture Naming/Fall Screening"
+    tiers = {"Tier II/III": 1, "Cut Range": 2, "Tier I": 3}
+    named = rows[rows[f"{naming}/Scaled Score"] != ""]
+    place = "student_id, scale_score, performance_level, subject, test_window"
+    assert {one[:3] for one in kept(workspace_home, place)
+            if one[3:] == ("picture_naming", "fall")} == set(
+        zip(named["Student Id"], named[f"{naming}/Scaled Score"].astype(float),
+            named[f"{naming}/Tier"].map(tiers), strict=True)
+    )  # fmt: skip
