@@ -33,11 +33,11 @@ from flows.stages.intake import (
     Incoming,
     Taken,
     leave_archives,
-    phases,
     take_in,
     take_up_interrupted,
 )
 from flows.stages.loading import load_incoming
+from flows.stages.ordering import phases
 
 RETRY_DELAYS = [2.0, 10.0, 30.0]
 DEFAULT_WORKERS = 2

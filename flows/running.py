@@ -22,10 +22,10 @@ from flows.stages.intake import (
     Taken,
     ingest_files,
     leave_archives,
-    phases,
     take_in,
     take_up_interrupted,
 )
+from flows.stages.ordering import phases
 from warehouse.ledger_records import Load
 
 

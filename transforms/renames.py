@@ -119,8 +119,9 @@ def _remedy(source: Source, renames: Sequence[str]) -> str:
             f"sources/{source.name}.yml; else export the file again in the documented layout"
         )
     return (
-        f"check that this is a file of {source.name} whose first row is its header; a new layout "
-        "goes into its YAML"
+        f"check that this is a file of {source.name} with its header; where columns were renamed, "
+        f"add their new names to the fields of sources/{source.name}.yml and a layout with this "
+        "header"
     )
 
 

@@ -14,6 +14,8 @@ from configs.errors import RociError
 from warehouse.files import readable
 from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER, Workspace
 
+# File systems take 255; a number and the ending of a note may be added.
+NAME_BYTES = 200
 UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
 
 
@@ -113,13 +115,24 @@ class Landing:
 
 
 def _move(path: Path, folder: Path, name: str) -> Path:
-    """Move a file into a folder; where its name is taken it gets a number."""
-    stem, dot, endings = name.partition(".")
+    """Move a file into a folder; where its name is taken it gets a number.
+
+    A long name is cut in its middle, so that the number and the name of a note have room.
+    """
+    stem, dot, endings = _fitting(name).partition(".")
     for number in count(1):
-        target = folder / (name if number == 1 else f"{stem}-{number}{dot}{endings}")
+        target = folder / (stem + (f"-{number}" if number > 1 else "") + dot + endings)
         if _moved(path, target):
             return target
     raise AssertionError("numbers never end")
+
+
+def _fitting(name: str) -> str:
+    content = os.fsencode(name)
+    if len(content) <= NAME_BYTES:
+        return name
+    half = NAME_BYTES // 2
+    return content[:half].decode(errors="ignore") + content[-half:].decode(errors="ignore")
 
 
 def _moved(path: Path, target: Path) -> bool:

@@ -32,7 +32,7 @@ LOADED = [
     ("psat_sat", f"{COLLEGE_BOARD}psat_10.csv", "psat_10", 10, 0),
     ("psat_sat", f"{COLLEGE_BOARD}psat_nmsqt.csv", "psat_nmsqt", 10, 0),
     # One student's grade is 99.
-    ("psat_sat", f"{COLLEGE_BOARD}sat.csv", "sat", 20, 2),
+    ("psat_sat", f"{COLLEGE_BOARD}sat.csv", "sat", 10, 2),
     ("iowa", "Iowa/data/sample_anonymized_file.csv", "2023", 58, 0),
     # The names of the schools are blanked.
     ("map_fluency", "MAP_Fluency/data/sample_anonymized_file.csv", "2023", 17, 17),
@@ -141,17 +141,13 @@ def test_levels_are_those_beside_the_scores(context, realdata):
     )  # fmt: skip
 
 
-def test_the_benchmark_of_the_college_board_is_of_the_latest_test_only(context, realdata):
+def test_of_the_sat_the_latest_test_counts_with_its_benchmark(context, realdata):
     path = realdata / SAMPLES / f"{COLLEGE_BOARD}sat.csv"
     rows = plain(path)
     rows = rows[rows["LATEST_SAT_GRADE"] != "99"]
     found = read(context, "psat_sat", path).query("subject == 'math'")
-    places = ["LATEST", *(f"ADMIN{number}" for number in range(2, 7))]
-    expected = sum((scores(rows, "STATE_STUDENT_ID", "sat", f"{one}_SAT_MATH_SECTION")
-                    for one in places), Counter())  # fmt: skip
-    assert results(found, "assessment", "scale_score") == expected
-    latest = found[found["performance_level"].notna()]
-    assert results(latest, "scale_score", "performance_level") == Counter(
+    assert set(found["assessment"]) == {"sat"}
+    assert results(found, "scale_score", "performance_level") == Counter(
         zip(rows["STATE_STUDENT_ID"], rows["LATEST_SAT_MATH_SECTION"].astype(float),
             rows["MATH_CCR_BENCHMARK"].map({"N": 1, "Y": 2}), strict=True)
     )  # fmt: skip

@@ -173,3 +173,13 @@ def test_where_there_are_no_links_a_file_is_moved_and_still_never_overwrites(lan
         landing.refuse(file, refusal())
     contents = {path.name: path.read_text() for path in landing.workspace.refused.glob("*.csv")}
     assert contents == {"a.csv": "first", "a-2.csv": "second"}
+
+
+def test_a_name_as_long_as_it_can_be_is_cut_so_that_its_note_has_room(landing):
+    for content in ("first", "second"):
+        put(landing, "é" * 120 + "24.csv.gz", content)
+        [file] = landing.files()
+        assert landing.refuse(file, refusal())
+    refused = landing.workspace.refused
+    assert sorted(path.read_text() for path in refused.glob("é*24*.csv.gz")) == ["first", "second"]
+    assert len(list(refused.glob("*.why.txt"))) == 2
