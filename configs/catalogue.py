@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -319,7 +320,7 @@ class _Reader:
         if not path.is_file():
             return {}
         try:
-            content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+            content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             self.faults.append(f"{path}: not YAML: {str(error).splitlines()[0]}")
             return {}
@@ -346,7 +347,19 @@ def _open(code: str, where: str, words: list[str]) -> ConfigurationError:
     )
 
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Reads YAML, and refuses a key that stands twice: the first of the two would be lost."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping whose keys all differ."""
+        counts = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+        twice = sorted(str(key) for key, count in counts.items() if count > 1)
+        if twice:
+            line = node.start_mark.line + 1
+            raise yaml.constructor.ConstructorError(
+                problem=f"key {', '.join(twice)} stands twice in the block from line {line}"
+            )
+        return super().construct_mapping(node, deep)
 
 
 def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -257,6 +257,7 @@ class Repeat(Model):
     """Which of several rows of one grain is kept; the others are set aside, never lost.
 
     `order`: the kept row is highest in these fields in turn; the row number breaks the last tie.
+    Of `participation`, TESTED is the highest and the others are alike.
     """
 
     order: list[str]

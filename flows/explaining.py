@@ -89,6 +89,8 @@ def _changed_since(context: Context, load: Load) -> list[str]:
 def next_commands(load: Load) -> list[str]:
     """Return what a person would type next."""
     again = f"roci rerun {load.load_id}"
+    if load.state == "held" and load.fault and load.fault.code == "COUNTED_TWICE":
+        return [f"roci discard {load.load_id}"]
     if load.state == "held":
         return [
             f"roci explain {load.load_id} --compare   (what it would replace; `roci restate` shows"
@@ -153,7 +155,7 @@ def _made_lines(context: Context, load_id: str) -> Iterator[str]:
         if step.rows_made:
             yield (
                 f"      {step.rows_in:,} rows of the file made {step.rows_in + step.rows_made:,} "
-                "records, which are what is counted."
+                "records, which are what is counted here; reasons below count rows of the file."
             )
 
 

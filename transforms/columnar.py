@@ -121,6 +121,9 @@ def _texts(array: pa.Array) -> pa.Array:
         return pc.utf8_upper(array.cast(pa.string()))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _listed(array)
+    if pa.types.is_floating(kind):
+        # A number that is none is what a data frame writes where there is no value.
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, kind), array)
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return pc.replace_substring_regex(array.cast(pa.string()), r"\.0*$", "")
     return array.cast(pa.string())

@@ -241,7 +241,7 @@ class _Guesser:
             return {"pad": SSID_DIGITS, "pattern": f"^[0-9]{{{SSID_DIGITS}}}$"}, []
         if name in (DISTRICT, SCHOOL) and all_digits(values, CDS_DIGITS):
             return _of_cds(name), []
-        return {}, []
+        return _of_one_length(values)
 
     def _of_long_code(self, found: Mapping[str, FieldGuess]) -> dict[str, FieldGuess]:
         """Return district and school of one code of 14 digits, where it fills one of the two."""
@@ -281,6 +281,20 @@ class _Guesser:
     def levels(self, level: FieldGuess | None) -> list[str]:
         """Return what the level column holds."""
         return self.values(level.column) if level is not None and level.column else []
+
+
+def _of_one_length(values: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return how ids with zeros in front are read: a spreadsheet drops them, and 0112 is not 112.
+
+    >>> _of_one_length(["0112", "1127"])[0]
+    {'pad': 4, 'pattern': '^[0-9]{4}$'}
+    """
+    size = max(map(len, values))
+    zeros = any(len(value) == size and value.startswith("0") for value in values)
+    if not zeros or not all_digits(values, size):
+        return {}, []
+    note = f"all have {size} digits, some a zero in front, which is put back where it is lost"
+    return {"pad": size, "pattern": f"^[0-9]{{{size}}}$"}, [note]
 
 
 def _of_cds(name: str) -> dict[str, Any]:

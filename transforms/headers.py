@@ -46,22 +46,28 @@ class Parted:
 
 
 def header_of(rows: Iterable[Sequence[str]], known: Collection[str]) -> Header | None:
-    """Return the row that shows most of the known columns, else the first that is not blank.
+    """Return the row that shows most of the known columns, else the one most like a header.
 
     >>> header_of([["Results of 2024"], ["id", "score"], ["1", "2"]], {"id", "score"}).row
     2
+    >>> header_of([["Results of 2024"], ["id", "score"], ["1", "2"]], ()).row
+    2
     """
-    first: Header | None = None
-    best = Header(0, ())
+    seen: list[Header] = []
     for row, cells in enumerate(rows, start=1):
-        if row > HEADER_WITHIN and (first is not None or best.shown):
+        if row > HEADER_WITHIN and seen:
             break
         columns = tuple(cell.strip() for cell in cells)
-        found = Header(row, columns, len(set(columns) & set(known)))
         if any(columns):
-            first = first or found
-            best = max(best, found, key=lambda one: one.shown)
-    return best if best.shown else first
+            seen.append(Header(row, columns, len(set(columns) & set(known))))
+    best = max(seen, key=lambda one: one.shown, default=None)
+    return best if best is None or best.shown else below_banner(seen)
+
+
+def below_banner(rows: Sequence[Header]) -> Header:
+    """Return the first row that fills more than half as many cells as the fullest does."""
+    filled = [sum(map(bool, one.columns)) for one in rows]
+    return next(one for one, cells in zip(rows, filled, strict=True) if 2 * cells > max(filled))
 
 
 def parted(text: str, delimiters: Sequence[str], known: Collection[str]) -> Parted:

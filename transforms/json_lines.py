@@ -120,9 +120,11 @@ def as_column(values: list[str], is_plain: bool) -> pa.Array:
 
 
 def _record(line: str) -> dict[str, str] | None:
-    """Return a line's keys and values, None where it is no object."""
+    """Return a line's keys and values, None where it is no object, or none that is text."""
     try:
         value = _DECODER.decode(line)
+        if "\\ud" in line.lower():  # half of a character that takes two escapes cannot be stored
+            json.dumps(value, ensure_ascii=False).encode()
         return dict(_flat("", value)) if isinstance(value, dict) else None
     except (ValueError, RecursionError):
         return None

@@ -92,12 +92,13 @@ def match_layout(
         lacking = _lacks(nearest, source, columns) if nearest else []
         raise unknown_header(columns, source, nearest, lacking)
     layout = max(fitting, key=lambda one: _nearness(one, columns))
+    header, known = set(columns), set(layout.columns)
     match = LayoutMatch(
         layout=layout,
         columns=tuple(columns),
         bindings={name: list(bound) for name, bound in _bindings(layout, source, columns)},
-        extra=tuple(column for column in columns if column not in set(layout.columns)),
-        missing=tuple(column for column in layout.columns if column not in set(columns)),
+        extra=tuple(column for column in columns if column not in known),
+        missing=tuple(column for column in layout.columns if column not in header),
         share=_nearness(layout, columns)[0],
         records=tuple(_bound_records(layout, columns)),
     )

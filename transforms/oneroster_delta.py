@@ -55,7 +55,8 @@ def merge(base: BinaryIO, delta: BinaryIO, out: BinaryIO) -> None:
     before, after = open_archive(base), open_archive(delta)
     modes = table_modes(after)
     tables = {table: _merged(before, after, table, modes) for table in TAKEN}
-    tables |= _without_the_gone(tables, _deleted_users(after, modes))
+    gone = pa.concat_tables([_deleted_users(after, modes), _lost_users(before, after, tables)])
+    tables |= _without_the_gone(tables, gone)
     _write(tables, out)
 
 
@@ -87,6 +88,28 @@ def _deleted_users(after: zipfile.ZipFile, modes: Mapping[str, Mode]) -> pa.Tabl
         con.register("users", _rows(after, "users"))
         deleted = "SELECT sourcedId AS gone FROM users WHERE lower(status) = 'tobedeleted'"
         return con.sql(deleted).to_arrow_table()
+
+
+def _lost_users(
+    before: zipfile.ZipFile, after: zipfile.ZipFile, tables: Mapping[str, pa.Table]
+) -> pa.Table:
+    """Return the users whom only enrolments of the last roster name: their own rows are no more.
+
+    They were of the wrong width there, or a bulk table of users is without them. An enrolment of
+    the delta without its user is a fault, and stays.
+    """
+    changed = "enrollments" in members_of(after)
+    with duckdb.connect() as con:
+        con.register("users", tables["users"])
+        con.register("enrolled", _rows(before, "enrollments"))
+        new = _rows(after, "enrollments") if changed else tables["enrollments"].slice(0, 0)
+        con.register("new", new)
+        lost = (
+            "SELECT DISTINCT userSourcedId AS gone FROM enrolled "
+            "ANTI JOIN users ON users.sourcedId = enrolled.userSourcedId "
+            "ANTI JOIN new ON new.userSourcedId = enrolled.userSourcedId"
+        )
+        return con.sql(lost).to_arrow_table()
 
 
 def _without_the_gone(tables: Mapping[str, pa.Table], gone: pa.Table) -> dict[str, pa.Table]:

@@ -20,8 +20,13 @@ MODES: tuple[Mode, ...] = ("bulk", "delta", "absent")
 
 def table_modes(archive: zipfile.ZipFile) -> dict[str, Mode]:
     """Return what the manifest says of each table; empty without a manifest that can be read."""
+    return modes_said(_manifest(archive))
+
+
+def modes_said(manifest: str) -> dict[str, Mode]:
+    """Return what the text of a manifest says of each table."""
     said: dict[str, Mode] = {}
-    for row in filter(None, csv.reader(io.StringIO(_manifest(archive)))):
+    for row in filter(None, csv.reader(io.StringIO(manifest))):
         mode = next((mode for mode in MODES if mode == row[-1].strip().lower()), None)
         if mode is not None:
             said[row[0].strip().removeprefix("file.")] = mode

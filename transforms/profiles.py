@@ -15,10 +15,11 @@ from transforms.pieces import Piece
 KEPT_VALUES = 5_000
 FEW_VALUES = 30
 SMALL_LIST = 12
+FEW_ROWS = 1_000
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _LONG_NUMBER = re.compile(r"\d{5,}")
 # As for a header that no source knows: no ids, birth dates, sentences. A year may be part of it.
-_NAME = re.compile(r"[^\W\d_][\w .,:;/()%#&?'*+-]{0,59}")
+_NAME = re.compile(r"[^\W\d_][\w .,:;/()%#&?'*+-]{0,89}")
 _NO_YEAR = re.compile(r"\d{3}")
 _YEAR = re.compile(r"(?<!\d)(19|20)\d\d(?!\d)")
 
@@ -101,8 +102,9 @@ def is_column_name(cell: str) -> bool:
 def may_be_shown(profile: Profile, identifying: Iterable[str], missing: Iterable[str]) -> bool:
     """Return whether the values of a column may be written down: few, repeated, of no person.
 
-    At most 30 distinct values, each of them at least twice or at most 12 in all; and neither the
-    column's name nor the values are those of ids, names, birth dates.
+    At most 30 distinct values, each of them at least twice, and neither the column's name nor the
+    values are those of ids, names, birth dates. Of a sample of a few rows, at most 12 values: there
+    a code that occurs once is no rarity.
     """
     values = profile.values(missing)
     if profile.many or len(values) > FEW_VALUES or set(words(profile.name)) & set(identifying):
@@ -110,4 +112,5 @@ def may_be_shown(profile: Profile, identifying: Iterable[str], missing: Iterable
     if any(_LONG_NUMBER.search(value) for value in values):
         return False
     often = all(profile.counts[value] > 1 for value in values)
-    return often or len(values) <= SMALL_LIST
+    few_rows = sum(profile.counts.values()) <= FEW_ROWS
+    return often or (few_rows and len(values) <= SMALL_LIST)

@@ -15,7 +15,7 @@ RENAMES_SHOWN = 20
 # of that layout with columns renamed: it may be a student's record.
 AKIN = 0.5
 # What may be told of the file's own columns: no ids, birth dates, sentences.
-_NAME = re.compile(r"[^\W\d_][\w .,:;/()%#&?'*+-]{0,59}")
+_NAME = re.compile(r"[^\W\d_][\w .,:;/()%#&?'*+-]{0,89}")
 _NUMBER = re.compile(r"\d{3}")
 _ASIDE = re.compile(r"\(([^)]*)\)")
 _WORD = re.compile(r"CALPADS|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -88,7 +88,8 @@ def _own_columns(layout: Layout, source: Source, columns: Sequence[str]) -> list
     A cell without a letter is no column's name but a value: its neighbours are values too, then.
     """
     known = {column for one in source.layouts for column in one.columns}
-    extra = [column for column in columns if column and column not in set(layout.columns)]
+    own = set(layout.columns)
+    extra = [column for column in columns if column and column not in own]
     if any(not re.search(r"[^\W\d_]", column) for column in extra if column not in known):
         return None
     return [column for column in extra if column in known or _is_name(column)]
@@ -99,7 +100,7 @@ def _is_name(cell: str) -> bool:
 
 
 def _told_of(own: Sequence[str], layout: Layout, columns: Sequence[str]) -> str:
-    extra = {column for column in columns if column and column not in set(layout.columns)}
+    extra = {column for column in columns if column} - set(layout.columns)
     hidden = len(extra - set(own))
     told = [listed(own)] if own else []
     told += [f"{hidden} not shown, which may hold values"] if hidden else []
@@ -118,8 +119,9 @@ def _remedy(source: Source, renames: Sequence[str]) -> str:
             f"sources/{source.name}.yml; else export the file again in the documented layout"
         )
     return (
-        f"check that this is a file of {source.name} whose first row is its header; a new layout "
-        "goes into its YAML"
+        f"check that this is a file of {source.name} with its header; where columns were renamed, "
+        f"add their new names to the fields of sources/{source.name}.yml and a layout with this "
+        "header"
     )
 
 

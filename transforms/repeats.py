@@ -56,7 +56,7 @@ def _repeats(con: duckdb.DuckDBPyConnection, relation: str, grain: list[str]) ->
 def _resolve_sql(relation: str, source: Source, content: list[str]) -> str:
     grain, everything = _listed(source.grain), _listed(content)
     rule = source.repeat
-    order = [*(f'"{name}" DESC NULLS LAST' for name in rule.order)] if rule else []
+    order = [_highest_first(name) for name in rule.order] if rule else []
     preferred = ", ".join([*order, '"source_row" DESC', '"source_record" DESC'])
     again = f"row_number() OVER (PARTITION BY {everything} ORDER BY source_row, source_record)"
     several = f"count(*) FILTER (WHERE copy = 1) OVER (PARTITION BY {grain}) > 1"
@@ -83,6 +83,11 @@ def _resolve_sql(relation: str, source: Source, content: list[str]) -> str:
         UNION ALL SELECT source_row, source_record, '{rule.code if rule else ""}'
           FROM singles WHERE place > 1
         ORDER BY source_row, source_record"""
+
+
+def _highest_first(name: str) -> str:
+    """Return the order of a field; of participation, TESTED stands before all others."""
+    return f"{name} = 'TESTED' DESC" if name == "participation" else f'"{name}" DESC NULLS LAST'
 
 
 def _hash(names: list[str]) -> str:

@@ -62,3 +62,13 @@ def same_grain_sql(grain: Sequence[str], other: str) -> str:
     """Return SQL of one number: the rows of `final` whose grain another relation has too."""
     joined = " AND ".join(f"o.{name} IS NOT DISTINCT FROM n.{name}" for name in grain)
     return f"SELECT count(*) FROM final n WHERE EXISTS (SELECT 1 FROM {other} o WHERE {joined})"
+
+
+def schools_kept_sql(before: str) -> str:
+    """Return SQL of district_id, schools, kept: of the schools before, those that `final` has."""
+    return f"""
+        SELECT district_id, count(*), count(*) FILTER (is_kept) FROM (
+            SELECT district_id, (district_id, school_id) IN
+                (SELECT (district_id, school_id) FROM final) AS is_kept
+            FROM (SELECT DISTINCT district_id, school_id FROM {before}))
+        GROUP BY 1 ORDER BY 1"""

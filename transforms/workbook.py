@@ -34,6 +34,8 @@ from transforms.probe import (
 from transforms.refusals import empty, unreadable
 
 OLE2_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# A sheet with this share of the columns that the fullest shows is of the same table.
+AKIN = 0.5
 MEMBERS = ("xl/workbook.xml", "xl/workbook.bin")
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 PIECE_ROWS = 1 << 15
@@ -71,8 +73,9 @@ def is_workbook(stream: BinaryIO, magic: bytes) -> bool:
 def workbook_probe(stream: BinaryIO, compression: Compression, expected: Expected) -> Probe:
     """Return the probe of a workbook, by the first rows of its sheets.
 
-    The sheets that are read show as many columns of the source's layouts as any other, and all the
-    same columns. Where no sheet shows one, it is the first that is not blank.
+    The sheet that shows most columns of the source's layouts is read, and with it every other that
+    shows at least half of these: what such a sheet lacks is blank in its rows, what it has besides
+    keeps it from nothing. Where no sheet shows one, it is the first that is not blank.
 
     Raises:
         FileRefused: EMPTY_FILE without a header, UNREADABLE_FILE.
@@ -87,20 +90,22 @@ def workbook_probe(stream: BinaryIO, compression: Compression, expected: Expecte
     if not shown:
         raise empty("no sheet with a header")
     best = max((header for _, header in shown), key=lambda header: header.shown)
-    sheets = [_sheet(head, header) for head, header in shown if _alike(header, best)]
+    sheets = [
+        _sheet(head, header) for head, header in shown if _alike(header, best, expected.known)
+    ]
     return _probe(sheets, compression, expected.sheet_named)
 
 
 def any_workbook_probe(stream: BinaryIO, compression: Compression) -> Probe:
-    """Return the probe of a workbook of no known source: the first row of two filled cells.
+    """Return the probe of a workbook of no known source, by its first sheet with two columns.
 
     Raises:
-        FileRefused: EMPTY_FILE without such a row, UNREADABLE_FILE.
+        FileRefused: EMPTY_FILE without such a sheet, UNREADABLE_FILE.
     """
     for head in _heads(unpacked_stream(stream, compression)):
-        for row, cells in enumerate(head.rows, start=1):
-            if sum(map(bool, cells)) > 1:
-                return _probe([_sheet(head, Header(row, cells))], compression, False)
+        header = header_of(head.rows, ())
+        if header is not None and sum(map(bool, header.columns)) > 1:
+            return _probe([_sheet(head, header)], compression, False)
     raise empty("no sheet with two columns")
 
 
@@ -141,7 +146,7 @@ def read_workbook(stream: BinaryIO, found: Probe, wanted: Wanted) -> Iterator[Pi
 def _probe(sheets: Sequence[Sheet], compression: Compression, sheet_named: bool) -> Probe:
     return Probe(
         encoding="utf-8",
-        columns=sheets[0].columns,
+        columns=_columns_of_all(sheets),
         header_row=sheets[0].header_row,
         compression=compression,
         quote=False,
@@ -160,15 +165,19 @@ def _without_blank_end(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(columns[: last + 1])
 
 
-def _alike(header: Header, best: Header) -> bool:
+def _alike(header: Header, best: Header, known: Collection[str]) -> bool:
     """Return whether a sheet is of the same table as the one that shows most."""
     if not best.shown:
         return header is best
-    return header.shown == best.shown and _names(header) == _names(best)
+    shown = set(best.columns) & set(known)
+    return len(set(header.columns) & shown) >= AKIN * len(shown)
 
 
-def _names(header: Header) -> set[str]:
-    return {name for name in header.columns if name}
+def _columns_of_all(sheets: Sequence[Sheet]) -> tuple[str, ...]:
+    """Return the header of the first sheet, and what other sheets have besides."""
+    first = sheets[0].columns
+    more = (name for one in sheets[1:] for name in one.columns if name and name not in first)
+    return (*first, *dict.fromkeys(more))
 
 
 def _piece(
@@ -182,7 +191,8 @@ def _piece(
     by_column = list(zip(*(cells for _, cells in filled), strict=True))
     places = {name: at for at, name in enumerate(distinct_names(sheet.columns))}
     table = pa.table(
-        [_column(by_column, places[name], name in plain) for name in names], list(names)
+        [_column(by_column, places.get(name), name in plain, len(filled)) for name in names],
+        list(names),
     )
     if sheet_named:
         table = table.append_column(SHEET, as_column([sheet.name] * len(filled), False))
@@ -191,7 +201,12 @@ def _piece(
     return Piece(table, pa.array(rows, pa.int32()), blank_rows=blank)
 
 
-def _column(by_column: Sequence[Sequence[Any]], place: int, is_plain: bool) -> pa.Array:
+def _column(
+    by_column: Sequence[Sequence[Any]], place: int | None, is_plain: bool, rows: int
+) -> pa.Array:
+    """Return a column's cells as text; a sheet that lacks the column has blanks in it."""
+    if place is None:
+        return as_column([""] * rows, is_plain)
     cells = by_column[place] if by_column else ()
     return as_column([one if type(one) is str else cell_text(one) for one in cells], is_plain)
 

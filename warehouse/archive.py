@@ -70,7 +70,7 @@ def members(archive: zipfile.ZipFile) -> list[Member]:
             place, readable(PurePosixPath(info.filename.replace("\\", "/")).name), info.file_size
         )
         for place, info in enumerate(infos)
-        if not info.is_dir() and not stat.S_ISLNK(info.external_attr >> 16)
+        if not info.filename.endswith("/") and not stat.S_ISLNK(info.external_attr >> 16)
     ]
     wanted = [one for one in files if _is_data(infos[one.place].filename)]
     if len(infos) > MEMBERS_AT_MOST or sum(info.file_size for info in infos) > BYTES_AT_MOST:

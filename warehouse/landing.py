@@ -14,9 +14,9 @@ from configs.errors import RociError
 from warehouse.files import readable
 from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER, Workspace
 
-UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
-# File systems take 255 bytes; a number and the note's ending are still to come.
+# File systems take 255; a number and the ending of a note may be added.
 NAME_BYTES = 200
+UNFINISHED = (".part", ".tmp", ".filepart", ".crdownload")
 
 
 @dataclass(frozen=True)
@@ -115,29 +115,24 @@ class Landing:
 
 
 def _move(path: Path, folder: Path, name: str) -> Path:
-    """Move a file into a folder; where its name is taken it gets a number, too long it is cut."""
-    stem, dot, endings = shortened(name).partition(".")
+    """Move a file into a folder; where its name is taken it gets a number.
+
+    A long name is cut in its middle, so that the number and the name of a note have room.
+    """
+    stem, dot, endings = _fitting(name).partition(".")
     for number in count(1):
-        mark = "" if number == 1 else f"-{number}"
-        target = folder / f"{stem}{mark}{dot}{endings}"
+        target = folder / (stem + (f"-{number}" if number > 1 else "") + dot + endings)
         if _moved(path, target):
             return target
     raise AssertionError("numbers never end")
 
 
-def shortened(name: str) -> str:
-    """Return a name that every file system takes; the last ending of a longer one stays.
-
-    >>> shortened("results.csv"), len(shortened("x" * 300 + ".csv")), shortened("é" * 300)[:2]
-    ('results.csv', 200, 'éé')
-    """
-    raw = os.fsencode(name)
-    if len(raw) <= NAME_BYTES:
+def _fitting(name: str) -> str:
+    content = os.fsencode(name)
+    if len(content) <= NAME_BYTES:
         return name
-    ending = os.fsencode(Path(name).suffix)
-    ending = ending if len(ending) <= NAME_BYTES // 2 else b""
-    cut = raw[: NAME_BYTES - len(ending)].decode("utf-8", "ignore")
-    return cut + os.fsdecode(ending)
+    half = NAME_BYTES // 2
+    return content[:half].decode(errors="ignore") + content[-half:].decode(errors="ignore")
 
 
 def _moved(path: Path, target: Path) -> bool:

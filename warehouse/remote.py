@@ -62,13 +62,29 @@ class Remote:
     root: str
 
     def files(self) -> list[RemoteFile]:
-        """Return the whole files under the root, oldest first; hidden and partial ones are not."""
-        found = self.filesystem.find(self.root, detail=True)
-        files = [_file(path, facts) for path, facts in found.items()]
+        """Return the whole files under the root, oldest first; hidden and partial ones are not.
+
+        A link counts as the file that it leads to; one that leads to a folder or nowhere is none.
+        A folder within that may not be read is passed over; the root must be there.
+        """
+        self.filesystem.ls(self.root)
+        found = self.filesystem.find(self.root, detail=True, on_error=_pass_over)
+        followed = ((path, self._followed(path, facts)) for path, facts in found.items())
+        files = [_file(path, facts) for path, facts in followed if facts is not None]
         return sorted(
             (file for file in files if _is_ours(file, self.root)),
             key=lambda file: (file.modified, file.path),
         )
+
+    def _followed(self, path: str, facts: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the facts of what a link leads to, null where that is no file."""
+        if facts["type"] != "link":
+            return facts
+        try:
+            target: dict[str, Any] = self.filesystem.info(path)
+        except (FileNotFoundError, PermissionError):
+            return None
+        return target if target["type"] == "file" else None
 
     def fetch(self, file: RemoteFile, part: Path) -> bool:
         """Bring a file into `part`, going on where an earlier attempt broke off.
@@ -112,7 +128,8 @@ def open_remote(landing: RemoteLanding, credentials: Credentials | None) -> Iter
         import fsspec
 
         filesystem, root = fsspec.core.url_to_fs(landing.url)
-        yield Remote(filesystem, root)
+        with _told(landing):
+            yield Remote(filesystem, root)
         return
     if credentials is None:
         raise no_credentials(landing)
@@ -175,7 +192,7 @@ def _told(landing: RemoteLanding) -> Iterator[None]:
             expected="credentials of an account that may read the folder",
             remedy=f"check {environment_name(landing, 'USER')} and its PASSWORD or KEY",
         ) from None
-    except (paramiko.SSHException, EOFError, OSError) as error:
+    except (paramiko.SSHException, EOFError, OSError, UnicodeDecodeError) as error:
         raise InfrastructureError(
             "REMOTE_UNREACHABLE",
             where=f"remote {landing.name}",
@@ -210,6 +227,11 @@ def _file(path: str, facts: dict[str, Any]) -> RemoteFile:
     modified = facts.get("mtime") or facts.get("created") or 0
     seconds = modified.timestamp() if hasattr(modified, "timestamp") else float(modified)
     return RemoteFile(path, int(facts["size"]), int(seconds))
+
+
+def _pass_over(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | PermissionError):
+        raise error
 
 
 def _is_ours(file: RemoteFile, root: str) -> bool:

@@ -85,7 +85,28 @@ def fetch(context: Context, landing: RemoteLanding, environment: Mapping[str, st
         listed = remote.files()
         _forget_others(folder, listed)
         new = [file for file in listed if (file.path, file.size, file.modified) not in known]
-        return sum(_fetched(context, landing, remote, file) for file in new)
+        return _fetched_of(context, landing, remote, new)
+
+
+def _fetched_of(
+    context: Context, landing: RemoteLanding, remote: Remote, files: Iterable[RemoteFile]
+) -> int:
+    """Bring the files and return how many came; one that may not be read keeps no other back.
+
+    Raises:
+        PermissionError: after the others have come.
+    """
+    came, closed = 0, None
+    for file in files:
+        try:
+            came += _fetched(context, landing, remote, file)
+        except FileNotFoundError:  # taken away since the folder was listed
+            continue
+        except PermissionError as error:
+            closed = error
+    if closed is not None:
+        raise closed
+    return came
 
 
 def _fetched(context: Context, landing: RemoteLanding, remote: Remote, file: RemoteFile) -> bool:

@@ -14,7 +14,12 @@ from flows.context import Context
 from flows.stages.slicing import slices_of
 from flows.stages.work import Resolved, Work
 from transforms.parse import school_year_of
-from transforms.staleness import COMPARABLE, same_grain_sql, same_results_sql
+from transforms.staleness import (
+    COMPARABLE,
+    same_grain_sql,
+    same_results_sql,
+    schools_kept_sql,
+)
 from warehouse.ledger_records import LivePartition
 
 # So few results may be alike by chance.
@@ -46,7 +51,7 @@ def hold_what_would_lose(context: Context, candidate: Candidate) -> None:
     """Hold a load of a wrong year, an old export, an older file, or of far fewer rows than before.
 
     Raises:
-        LoadHeld: WRONG_YEAR, STALE_EXPORT, PARTITION_SHRINKS or OLDER_FILE.
+        LoadHeld: WRONG_YEAR, STALE_EXPORT, PARTITION_SHRINKS, SCHOOLS_LOST or OLDER_FILE.
     """
     work = candidate.work
     live = [
@@ -58,6 +63,7 @@ def hold_what_would_lose(context: Context, candidate: Candidate) -> None:
     _hold_wrong_year(candidate)
     _hold_stale(context, candidate, [part for part in live if part not in replaced])
     _hold_shrinking(context, candidate, replaced)
+    _hold_losing_schools(context, candidate, replaced)
     if work.incoming.from_raw:
         _hold_older(context, work, replaced)
 
@@ -162,8 +168,7 @@ def _hold_stale(context: Context, candidate: Candidate, others: list[LivePartiti
 def _hold_shrinking(context: Context, candidate: Candidate, live: list[LivePartition]) -> None:
     """Hold a load of which one partition shrinks below the floor, however the whole stands."""
     work, rows = candidate.work, candidate.resolved.rows
-    own = work.source.threshold.row_floor_pct
-    floor_pct = context.catalogue.profile.row_count_floor_pct if own is None else own
+    floor_pct = _floor_pct(context, work)
     shrunk = {
         part.partition: (part.rows, rows[part.partition])
         for part in live
@@ -180,6 +185,39 @@ def _hold_shrinking(context: Context, candidate: Candidate, live: list[LiveParti
         remedy="see whether single rows carry a wrong year, district or subject; then "
         f"`roci release {work.load_id}` if the file is right, or `roci discard {work.load_id}`",
     )
+
+
+def _hold_losing_schools(context: Context, candidate: Candidate, live: list[LivePartition]) -> None:
+    """Hold a file of a few schools that would take the place of a whole district's."""
+    work, table = candidate.work, candidate.work.source.table
+    columns = context.catalogue.tables[table].fields
+    partitions = [part.partition for part in live]
+    if not partitions or not {"district_id", "school_id"} <= set(columns):
+        return
+    before = context.lake.scan_sql(table, work.source.name, partitions)
+    if before is None:
+        return
+    floor_pct = _floor_pct(context, work)
+    lost = [
+        f"district {district}: {kept:,} of {schools:,} schools"
+        for district, schools, kept in candidate.con.execute(schools_kept_sql(before)).fetchall()
+        if kept < schools and 100 * kept <= floor_pct * schools
+    ]
+    if lost:
+        raise LoadHeld(
+            "SCHOOLS_LOST",
+            where=candidate.name,
+            found=listed(lost, at_most=5),
+            expected=f"more than {floor_pct:g} percent of the schools of each district that it "
+            "replaces",
+            remedy="see whether the file is of a school or a charter alone; then "
+            f"`roci discard {work.load_id}`, or `roci release {work.load_id}` if it is right",
+        )
+
+
+def _floor_pct(context: Context, work: Work) -> float:
+    own = work.source.threshold.row_floor_pct
+    return context.catalogue.profile.row_count_floor_pct if own is None else own
 
 
 def _hold_older(context: Context, work: Work, live: list[LivePartition]) -> None:

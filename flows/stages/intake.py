@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from flows.stages.oneroster import (
     split_folders,
     tables_in,
 )
+from transforms.refusals import empty
 from warehouse.archive import members, opened
 from warehouse.files import readable
 from warehouse.landing import LandedFile
@@ -32,8 +32,6 @@ from warehouse.locks import lock
 from warehouse.raw import RawFile
 
 log = logging.getLogger("roci.intake")
-
-TABLE_ORDER = ("school", "student_roster", "student_result", "published_result")
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,9 @@ def take_in(context: Context, only_source: str | None = None) -> Taken:
     if only_source is not None:
         context.catalogue.source(only_source)
     folders, files = split_folders(context.landing.files())
-    kept_folders = _kept_folders(context, folders, only_source)
-    taken = Taken(incoming=kept_folders, retries=True, only_source=only_source)
+    taken = replace(
+        _kept_folders(context, folders, only_source), retries=True, only_source=only_source
+    )
     for landed in sorted(files, key=lambda file: file.modified_at):
         try:
             archive = several_files(landed.path)
@@ -137,7 +136,10 @@ def _members_taken(
     A file that no source takes is refused alone, under its own name.
     """
     others = False
-    for member in members(archive):
+    found = members(archive)
+    if not found:
+        raise empty("an archive without a file of data")
+    for member in found:
         with opened(archive, member) as stream:
             raw = context.raw.keep_stream(stream)
         try:
@@ -167,20 +169,34 @@ def leave_archives(context: Context, taken: Taken) -> None:
 
 def _kept_folders(
     context: Context, folders: Iterable[RosterFolder], only_source: str | None
-) -> tuple[Incoming, ...]:
+) -> Taken:
     """Return the rosters in folders as kept; one that is not whole, or not still, waits."""
     source = roster_source(context)
+    taken = Taken()
     if source is None or only_source not in (None, source.name):
-        return ()
-    found: list[Incoming] = []
+        return taken
     for folder in folders:
         if folder.whole:
-            name, district = f"{readable(folder.path.name)}.zip", folder.files[0].district_id
             with packed(context, [file.path for file in folder.files]) as path:
-                kept = keep(context, source, path, name, district, found)
-            if all(context.landing.is_still(file) for file in folder.files):
-                found.append(_at_places(context, kept, folder.files))
-    return tuple(found)
+                taken = _folder_taken(context, source, folder, path, taken)
+    return taken
+
+
+def _folder_taken(
+    context: Context, source: Source, folder: RosterFolder, path: Path, taken: Taken
+) -> Taken:
+    """Keep a roster that stood in a folder and is packed in a zip now, or refuse its tables."""
+    name, district = f"{readable(folder.path.name)}.zip", folder.files[0].district_id
+    try:
+        kept = keep(context, source, path, name, district, taken.incoming)
+    except FileRefused as error:
+        outcome = recorded_refusal(context, context.raw.keep(path), name, district, error)
+        for file in folder.files:
+            context.landing.refuse(file, error)
+        return taken.with_refused(outcome)
+    if not all(context.landing.is_still(file) for file in folder.files):
+        return taken
+    return taken.with_incoming([_at_places(context, kept, folder.files)])
 
 
 def _at_places(context: Context, kept: Incoming, files: Sequence[LandedFile]) -> Incoming:
@@ -264,25 +280,6 @@ def recorded_refusal(
     context.ledger.finish(load_id, "failed", fault=error)
     log.info("load=%s source=%s state=failed code=%s", load_id, UNCLAIMED, error.code)
     return LoadOutcome(load_id, UNCLAIMED, name, "failed", error.code, str(error))
-
-
-def phases(context: Context, incoming: Sequence[Incoming]) -> list[list[Incoming]]:
-    """Return the files in groups to be loaded one after the other; those of one group at once.
-
-    Directories come before rosters and rosters before results, which refer to them. Files of one
-    source and district keep the order in which they arrived: a later one may replace an earlier.
-    """
-
-    def table(item: Incoming) -> str:
-        return context.catalogue.source(item.source).table
-
-    waves: dict[tuple[int, int], list[Incoming]] = {}
-    before: Counter[tuple[str, str | None]] = Counter()
-    for item in incoming:
-        kind = (item.source, item.district_id)
-        waves.setdefault((TABLE_ORDER.index(table(item)), before[kind]), []).append(item)
-        before[kind] += 1
-    return [waves[place] for place in sorted(waves)]
 
 
 def ingest_files(

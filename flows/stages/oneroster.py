@@ -17,6 +17,7 @@ from configs.source_models import Source
 from flows.context import Context
 from transforms.oneroster import without_bulk
 from transforms.oneroster_delta import is_delta, merge
+from transforms.oneroster_manifest import MANIFEST, modes_said
 from warehouse.landing import LandedFile
 from warehouse.packing import pack
 
@@ -42,8 +43,8 @@ class RosterFolder:
 
     @property
     def whole(self) -> bool:
-        """Return whether all tables that a roster needs have arrived."""
-        return {file.name.lower() for file in self.files} >= REQUIRED
+        """Return whether all tables that a roster, or its changes, needs have arrived."""
+        return _has_all([file.path for file in self.files])
 
 
 def split_folders(landed: Sequence[LandedFile]) -> tuple[list[RosterFolder], list[LandedFile]]:
@@ -60,7 +61,17 @@ def split_folders(landed: Sequence[LandedFile]) -> tuple[list[RosterFolder], lis
 def tables_in(folder: Path) -> list[Path]:
     """Return the OneRoster tables in a folder; none where it has not all that a roster needs."""
     found = [path for path in sorted(folder.iterdir()) if path.name.lower() in TABLES]
-    return found if {path.name.lower() for path in found} >= REQUIRED else []
+    return found if _has_all(found) else []
+
+
+def _has_all(paths: Sequence[Path]) -> bool:
+    """Return whether a roster's tables are there, or all that the manifest of a delta names."""
+    names = {path.name.lower(): path for path in paths}
+    if names.keys() >= REQUIRED or MANIFEST not in names:
+        return names.keys() >= REQUIRED
+    modes = modes_said(names[MANIFEST].read_text(encoding="utf-8-sig", errors="replace"))
+    sent = {f"{table.lower()}.csv" for table, mode in modes.items() if mode != "absent"}
+    return "delta" in modes.values() and names.keys() >= sent & TABLES
 
 
 def roster_source(context: Context) -> Source | None:

@@ -120,6 +120,32 @@ def test_a_test_in_july_2021_counts_in_the_school_year_before():
     assert only("ca_caaspp_student", "2020_21", row)["school_year"] == 2021
 
 
+def caaspp_of_2023(**told: str) -> dict[str, str]:
+    """A row of mathematics of 2022-23."""
+    return {
+        "RecordType": "02",
+        "SSID": "9000000001",
+        "GradeAssessed": "04",
+        "FinalTestedDistrictCode": PLACE["district"],
+        "FinalTestedSchoolCode": PLACE["school"],
+        "IncludeIndicator": "Y",
+        **told,
+    }
+
+
+def test_a_test_in_july_counts_in_the_year_in_which_its_window_began():
+    window = {"SchoolStartDateTestWindow1": "2023-05-01", "SchoolEndDateTestWindow1": "2023-07-14"}
+    row = caaspp_of_2023(FinalTestCompletedDate="2023-07-06", TestStartDate1="2023-06-28", **window)
+    assert only("ca_caaspp_student", "2022_23", row)["school_year"] == 2023
+
+
+def test_an_invalid_test_stays_out_even_where_its_score_is_the_lowest_obtainable():
+    row = caaspp_of_2023(FinalTestCompletedDate="2023-05-02", ConditionCode="LOSS")
+    assert only("ca_caaspp_student", "2022_23", row)["participation"] == "TESTED_NO_SCORE"
+    invalid = row | {"IncludeIndicator": "R"}
+    assert only("ca_caaspp_student", "2022_23", invalid)["participation"] == "INVALIDATED"
+
+
 def test_a_science_test_of_2015_16_is_set_aside():
     row = {"RecordType": "06", "Statewide Student_Identifier(SSID)": "9000000001"}
     encoded = read("ca_caaspp_student_2016", "2015_16", row)

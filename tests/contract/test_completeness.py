@@ -13,6 +13,7 @@ from tests.samples.shipped import CATALOGUE, each_layout, each_source
 from tests.samples.values import Field, codes_given
 from transforms.parse import MISSING
 
+UNLISTED = "no code of any list"
 SENTENCE = re.compile(r"\S.*[.]", re.DOTALL)
 COUNTED = re.compile(r"\b([0-9]+) columns\b")
 FOLDERS = {"header": "headers", "positions": "positions"}
@@ -117,6 +118,14 @@ def test_every_code_is_read_as_what_it_says(reading):
             meant = one.decoder(raw)
             assert meant.fault is None, (one.name, raw)
             assert meant == one.decoder.typed(code)._replace(flag=meant.flag), (one.name, raw)
+
+
+@each_source()
+def test_a_value_that_no_code_lists_is_what_the_field_says_of_the_rest(reading):
+    for one in fields_of(reading).values():
+        formed = one.spec.pattern or one.spec.extract
+        if one.spec.otherwise is not None and not formed:
+            assert one.decoder(UNLISTED) == one.decoder.typed(one.spec.otherwise), one.name
 
 
 @each_layout()

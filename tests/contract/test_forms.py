@@ -1,12 +1,12 @@
 """The same rows say the same in every delimiter, encoding and kind of file that is taken."""
 
-from dataclasses import replace
+from functools import cache
 
 import pytest
 
 from configs.errors import FileRefused
 from tests.samples.demands import Reading
-from tests.samples.loading import load
+from tests.samples.loading import Loaded, load, sheet_name
 from tests.samples.rows import Row
 from tests.samples.shipped import (
     each_layout,
@@ -23,12 +23,6 @@ FOREIGN_DELIMITER = "~"
 ACCENTED = "José Núñez"
 FURTHER = "Further column"
 MARKED = ("utf-8-sig", "utf-16")
-FORMS = {"workbook": workbook, "parquet": parquet, "json_lines": json_lines}
-
-
-def without_places(rows: list[dict]) -> list[dict]:
-    """Return the rows without their numbers: a table below a banner starts further down."""
-    return [{name: v for name, v in row.items() if name != "source_row"} for row in rows]
 
 
 @each_layout(lambda one: one.is_table and not is_fixed(one))
@@ -63,19 +57,27 @@ def accented(reading: Reading) -> list[Row]:
     return [{**row, FURTHER: "", column: ACCENTED} for row in six_rows(reading)]
 
 
+def with_further_column(reading: Reading, encoding: str) -> bytes:
+    usual = Writing(reading.source.format.delimiters[0], encoding)
+    return delimited([*reading.layout.columns, FURTHER], accented(reading), usual)
+
+
+@cache
+def in_utf8(reading: Reading) -> Loaded:
+    return load(with_further_column(reading, "utf-8"), reading)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
 @each_source(is_delimited)
 def test_every_encoding_is_read_alike_or_refused(reading, encoding):
-    rows, header = accented(reading), [*reading.layout.columns, FURTHER]
-    usual = Writing(reading.source.format.delimiters[0])
-    content = delimited(header, rows, replace(usual, encoding=encoding))
+    content = with_further_column(reading, encoding)
     if encoding == "cp1252" and "cp1252" not in reading.source.format.encodings:
         with pytest.raises(FileRefused) as caught:
             load(content, reading)
         assert caught.value.code == "UNREADABLE_FILE"
         return
     loaded = load(content, reading)
-    assert loaded.rows == load(delimited(header, rows, usual), reading).rows
+    assert loaded.rows == in_utf8(reading).rows
     assert loaded.probe.bom == (encoding in MARKED)
     assert loaded.faults == set()
 
@@ -99,11 +101,31 @@ def test_every_line_end_is_read_alike(reading, newline):
     assert loaded.faults == set()
 
 
-@pytest.mark.parametrize("form", FORMS)
-@each_source(is_delimited)
-def test_a_workbook_parquet_and_json_lines_say_what_text_says(reading, form):
-    loaded = load(FORMS[form](reading.layout.columns, six_rows(reading)), reading)
-    assert loaded.probe.kind == form
-    assert loaded.layout == reading.layout.name
-    assert without_places(loaded.rows) == without_places(six_loaded(reading).rows)
+def assert_says_what_text_says(loaded: Loaded, reading: Reading, kind: str) -> None:
+    """Hold the rows against those of the text; what a sheet's name tells is in no text."""
+    assert (loaded.probe.kind, loaded.layout) == (kind, reading.layout.name)
+    by_sheet = {n for n, one in reading.source.fields.items() if one.derive == "sheet_name"}
+    apart = {"source_row", *by_sheet}  # a table below a banner starts further down
+    whole = [{n: v for n, v in row.items() if n not in apart} for row in loaded.rows]
+    usual = [{n: v for n, v in r.items() if n not in apart} for r in six_loaded(reading).rows]
+    assert whole == usual
     assert loaded.faults == set() and loaded.is_balanced
+
+
+@each_source(is_delimited)
+def test_a_workbook_with_a_banner_says_what_text_says(reading):
+    name = sheet_name(reading.source)
+    content = workbook(reading.layout.columns, six_rows(reading), name)
+    assert_says_what_text_says(load(content, reading), reading, "workbook")
+
+
+@each_source(is_delimited)
+def test_parquet_says_what_text_says(reading):
+    content = parquet(reading.layout.columns, six_rows(reading))
+    assert_says_what_text_says(load(content, reading), reading, "parquet")
+
+
+@each_source(is_delimited)
+def test_json_lines_say_what_text_says(reading):
+    content = json_lines(reading.layout.columns, six_rows(reading))
+    assert_says_what_text_says(load(content, reading), reading, "json_lines")

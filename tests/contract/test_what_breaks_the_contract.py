@@ -14,7 +14,9 @@ from tests.contract import test_forms as forms
 from tests.contract import test_layouts as layouts
 from tests.contract import test_spoilt_values as spoilt
 from tests.samples.demands import Reading
-from tests.samples.shipped import CATALOGUE, readings_of
+from tests.samples.loading import load
+from tests.samples.shipped import CATALOGUE, readings_of, six_rows
+from tests.samples.writing import json_lines, parquet
 
 HEADER = ["Student", "Year", "Subject", "Grade", "Place", "Sex", "Score", "Level", "Econ", "Name"]
 NUMBERED = [{"column": column, "start": 1 + 20 * at, "end": 20 + 20 * at}
@@ -126,11 +128,10 @@ BREAKS = {
         lambda reading: forms.test_every_encoding_is_read_alike_or_refused(reading, "cp1252"),
         {"format": {"encodings": ["utf-8", "cp437", "cp1252"]}},
     ),
-    "a sheet that is not looked for": (
-        lambda reading: forms.test_a_workbook_parquet_and_json_lines_say_what_text_says(
-            reading, "workbook"
-        ),
-        {"format": {"sheets": ["Other*"]}},
+    "a sheet that cannot say what is read from its name": (
+        forms.test_a_workbook_with_a_banner_says_what_text_says,
+        {"format": {"sheets": ["Data"]},
+         **of_fields(school_name={"derive": "sheet_name", "pattern": "^Week ([0-9])$"})},
     ),
     "an unknown code that is let pass": (
         spoilt.test_an_unknown_code_rejects_exactly_its_row_in_its_field,
@@ -209,6 +210,16 @@ def test_a_broken_source_is_found_out(what):
         for reading in readings:
             if asked(test, reading):
                 test(reading)
+
+
+@pytest.mark.parametrize("form", [parquet, json_lines])
+def test_a_form_that_loses_a_row_is_found_out(form):
+    own, *_ = invented(GOOD)
+    whole = form(HEADER, six_rows(own))
+    forms.assert_says_what_text_says(load(whole, own), own, form.__name__)
+    with pytest.raises(AssertionError):
+        fewer = form(HEADER, six_rows(own)[:-1])
+        forms.assert_says_what_text_says(load(fewer, own), own, form.__name__)
 
 
 def test_two_sources_of_one_header_and_one_name_are_found_out(tmp_path):

@@ -89,6 +89,20 @@ def test_a_file_that_its_source_refuses_is_put_aside_with_a_note(context, tmp_pa
     assert refused(context) == ["results.csv", "results.csv.why.txt"]
 
 
+def test_a_name_too_long_for_a_file_stops_no_other(context, tmp_path):
+    archive(context, {f"{'x' * 300}.csv": b"day,dish\n1,soup\n", "results.csv": small(tmp_path)})
+    run = run_nightly(context)
+    assert sorted(load.state for load in run.loads) == ["failed", "loaded"]
+    assert len(refused(context)) == 2
+
+
+def test_an_archive_without_a_file_of_data_is_refused_and_kept(context):
+    archive(context, {"readme.pdf": b"%PDF", "results.csv.part": b"id\n"})
+    (load,) = run_nightly(context).loads
+    assert load.code == "EMPTY_FILE"
+    assert refused(context) == ["exports.zip", "exports.zip.why.txt"]
+
+
 def test_only_the_files_of_one_source_are_taken_and_the_archive_stays(context, tmp_path):
     landed = archive(
         context,

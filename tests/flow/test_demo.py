@@ -325,7 +325,7 @@ def test_every_source_is_listed_with_its_layouts_and_last_load(demo):
     assert {"ca_caaspp_student", "iready_diagnostic", "oneroster", "results_csv"} <= set(listed)
     assert listed["oneroster"]["state"] == "loaded"
     assert listed["results_csv"]["last_load"] is None
-    assert "2023_24" in listed["ca_caaspp_student"]["layouts"]
+    assert "2023_24 (2024)" in listed["ca_caaspp_student"]["layouts"]
 
 
 def test_quarantine_lists_reasons_with_their_rows(demo):

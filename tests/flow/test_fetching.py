@@ -17,6 +17,7 @@ from flows.running import run_nightly
 from flows.stages.fetching import fetch, fetch_all
 from tests.flow.small_files import results
 from tests.sftp import PASSWORD, USER, SftpServer
+from warehouse.remote import Remote
 
 ENVIRONMENT = {"ROCI_REMOTE_VENDOR_USER": USER, "ROCI_REMOTE_VENDOR_PASSWORD": PASSWORD}
 DISTRICT = "0199017"
@@ -66,6 +67,52 @@ def test_a_file_of_a_taken_name_gets_a_number(context, sftp_server):
         results(sftp_server.folder / "out" / folder / "results.csv", rows=20 + ord(folder))
     assert fetched(context, sftp_server) == 2
     assert landed(context) == [f"{DISTRICT}/results-2.csv", f"{DISTRICT}/results.csv"]
+
+
+def test_a_link_is_the_file_that_it_leads_to_and_else_nothing(context, sftp_server):
+    out = sftp_server.folder / "out"
+    first = results(out / "2024" / "results.csv")
+    (out / "latest.csv").symlink_to("2024/results.csv")
+    (out / "archive").symlink_to("2024")
+    (out / "old.csv").symlink_to("nowhere.csv")
+    assert fetched(context, sftp_server) == 2
+    assert (context.workspace.landing / DISTRICT / "latest.csv").read_bytes() == first.read_bytes()
+    assert fetched(context, sftp_server) == 0
+
+
+def test_a_file_that_may_not_be_read_is_told_after_the_others_have_come(
+    context, sftp_server, monkeypatch
+):
+    for name in ("a.csv", "b.csv", "c.csv"):
+        results(sftp_server.folder / "out" / name)
+    opened = Remote.fetch
+
+    def fetch_but_one(remote, file, part):
+        if file.name == "b.csv":
+            raise PermissionError
+        return opened(remote, file, part)
+
+    monkeypatch.setattr(Remote, "fetch", fetch_but_one)
+    with pytest.raises(InfrastructureError) as refused:
+        fetched(context, sftp_server)
+    assert refused.value.code == "REMOTE_UNREACHABLE"
+    assert landed(context) == [f"{DISTRICT}/a.csv", f"{DISTRICT}/c.csv"]
+
+
+@pytest.mark.parametrize("place", ["/nowhere", "/a.csv"])
+def test_a_folder_that_is_none_is_told(context, sftp_server, place):
+    results(sftp_server.folder / "out" / "a.csv")
+    other = landing_of(sftp_server).model_copy(update={"url": sftp_server.url + place})
+    with pytest.raises(InfrastructureError) as refused:
+        fetch(context, other, ENVIRONMENT)
+    assert refused.value.code == "REMOTE_UNREACHABLE"
+
+
+def test_a_name_of_other_bytes_keeps_the_run_going(context, sftp_server):
+    results(sftp_server.folder / "out" / os.fsdecode(b"a\xff.csv"))
+    with pytest.raises(InfrastructureError) as refused:
+        fetched(context, sftp_server)
+    assert refused.value.code == "REMOTE_UNREACHABLE"
 
 
 def test_a_transfer_that_broke_off_goes_on_where_it_was(context, sftp_server):

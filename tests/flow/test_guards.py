@@ -212,3 +212,15 @@ def test_results_of_another_source_are_not_counted_twice_whoever_releases_them(
     assert run_release(context, twice.load_id).loads[0].state == "held"
     assert rows_loaded(context) == {"2024": 40}
     context.database.close()
+
+
+def test_a_file_of_one_school_does_not_take_the_place_of_its_district(context, tmp_path):
+    ingest(context, results(tmp_path / "district.csv", rows=40))
+    lines = results(tmp_path / "school.csv", rows=76).read_text().splitlines()
+    school = tmp_path / "school.csv"
+    school.write_text("\n".join([lines[0], *lines[1::2]]) + "\n")
+    load = ingest(context, school).loads[0]
+    assert (load.state, load.code) == ("held", "SCHOOLS_LOST")
+    assert "district 0199017: 1 of 2 schools" in (load.message or "")
+    assert run_release(context, load.load_id).loads[0].state == "loaded"
+    assert rows_loaded(context) == {"2024": 38}

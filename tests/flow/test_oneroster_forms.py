@@ -96,3 +96,29 @@ def test_a_folder_that_lacks_a_table_is_no_roster(roci, workspace_home, bulk, tm
         archive.extract("users.csv", folder)
     done = roci("ingest", "oneroster", folder, "--district", DISTRICT)
     assert "NO_SUCH_FILE" in done.said
+
+
+def test_changes_in_a_folder_are_laid_over_the_last_roster(roci, workspace_home, bulk):
+    assert roci("ingest", "oneroster", bulk, "--district", DISTRICT).code == 0
+    folder = workspace_home / "landing" / DISTRICT / "changes"
+    folder.mkdir(parents=True)
+    (folder / "users.csv").write_text(USERS + "u0,active,o0,student,Ann,Bee,7000000000,04\n")
+    assert roci("run").code == 0
+    assert [path.name for path in folder.iterdir()] == ["users.csv"]
+    (folder / "manifest.csv").write_text(MANIFEST)
+    done = roci("run", "--json")
+    assert [load["state"] for load in json.loads(done.out)["loads"]] == ["loaded"], done.said
+    assert grades(workspace_home)[0] == ("7000000000", "04")
+    assert list(folder.iterdir()) == []
+
+
+def test_changes_in_a_folder_without_a_roster_before_stop_nothing_else(roci, workspace_home, bulk):
+    roci("init")
+    folder = workspace_home / "landing" / DISTRICT / "changes"
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(bulk) as archive:
+        archive.extractall(folder)
+    (folder / "manifest.csv").write_text(MANIFEST)
+    done = roci("run", "--json")
+    assert [load["code"] for load in json.loads(done.out)["loads"]] == ["DELTA_WITHOUT_BULK"]
+    assert list(folder.iterdir()) == []

@@ -32,7 +32,7 @@ LOADED = [
     ("psat_sat", f"{COLLEGE_BOARD}psat_10.csv", "psat_10", 10, 0),
     ("psat_sat", f"{COLLEGE_BOARD}psat_nmsqt.csv", "psat_nmsqt", 10, 0),
     # One student's grade is 99.
-    ("psat_sat", f"{COLLEGE_BOARD}sat.csv", "sat", 20, 2),
+    ("psat_sat", f"{COLLEGE_BOARD}sat.csv", "sat", 10, 2),
     ("iowa", "Iowa/data/sample_anonymized_file.csv", "2023", 58, 0),
     # The names of the schools are blanked.
     ("map_fluency", "MAP_Fluency/data/sample_anonymized_file.csv", "2023", 17, 17),
@@ -141,17 +141,13 @@ def test_levels_are_those_beside_the_scores(context, realdata):
     )  # fmt: skip
 
 
-def test_the_benchmark_of_the_college_board_is_of_the_latest_test_only(context, realdata):
+def test_of_the_sat_the_latest_test_counts_with_its_benchmark(context, realdata):
     path = realdata / SAMPLES / f"{COLLEGE_BOARD}sat.csv"
     rows = plain(path)
     rows = rows[rows["LATEST_SAT_GRADE"] != "99"]
     found = read(context, "psat_sat", path).query("subject == 'math'")
-    places = ["LATEST", *(f"ADMIN{number}" for number in range(2, 7))]
-    expected = sum((scores(rows, "STATE_STUDENT_ID", "sat", f"{one}_SAT_MATH_SECTION")
-                    for one in places), Counter())  # fmt: skip
-    assert results(found, "assessment", "scale_score") == expected
-    latest = found[found["performance_level"].notna()]
-    assert results(latest, "scale_score", "performance_level") == Counter(
+    assert set(found["assessment"]) == {"sat"}
+    assert results(found, "scale_score", "performance_level") == Counter(
         zip(rows["STATE_STUDENT_ID"], rows["LATEST_SAT_MATH_SECTION"].astype(float),
             rows["MATH_CCR_BENCHMARK"].map({"N": 1, "Y": 2}), strict=True)
     )  # fmt: skip
@@ -291,3 +287,23 @@ def test_mvpa_is_percent_correct(roci, workspace_home, realdata, tmp_path):
         (one, "math", "08", float(score))
         for one, score in zip(rows["StudentID"], rows["PercCorr"], strict=True)
     )
+
+
+def test_every_measure_of_a_season_of_myigdis_is_a_result(roci, workspace_home, realdata, tmp_path):
+    sample = realdata / SAMPLES / "myIGDIs/data/sample_anonymized_file.csv"
+    rows = plain(sample)
+    screened = rows[[one for one in rows if "Screening/" in one and one.endswith("Score")]]
+    screened = screened.loc[:, [one.startswith("Early") for one in screened]]
+    found = load(
+        roci, "myigdis", own_copy(sample, tmp_path, rows), list(rows["School Name"]), "2022-08-15"
+    )
+    assert found["quarantined"] == 0 and found["loaded"] == (screened != "").sum().sum()
+    naming = "Early Literacy+/Picture Naming/Fall Screening"
+    tiers = {"Tier II/III": 1, "Cut Range": 2, "Tier I": 3}
+    named = rows[rows[f"{naming}/Scaled Score"] != ""]
+    place = "student_id, scale_score, performance_level, subject, test_window"
+    assert {one[:3] for one in kept(workspace_home, place)
+            if one[3:] == ("picture_naming", "fall")} == set(
+        zip(named["Student Id"], named[f"{naming}/Scaled Score"].astype(float),
+            named[f"{naming}/Tier"].map(tiers), strict=True)
+    )  # fmt: skip

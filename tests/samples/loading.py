@@ -93,17 +93,26 @@ def load(content: bytes, reading: Reading) -> Loaded:
 
 def file_name(source: Source) -> str:
     """Return a name that the source expects and that tells what its fields read from it."""
-    specs = [one for one in source.fields.values() if one.derive == "file_name"]
+    return _telling_name(source, "file_name", source.file_names)
+
+
+def sheet_name(source: Source) -> str:
+    """Return a sheet's name that the source reads and that tells what its fields read from it."""
+    return _telling_name(source, "sheet_name", source.format.sheets)
+
+
+def _telling_name(source: Source, derivation: str, globs: list[str]) -> str:
+    specs = [one for one in source.fields.values() if one.derive == derivation]
     patterns = [one.pattern or "" for one in specs]
-    names = list(_names(source, patterns))
+    names = list(_names(globs, patterns))
     telling = [name for name in names if all(re.search(one, name) for one in patterns)]
-    assert telling, f"no name of {source.file_names} tells what {patterns} look for"
+    assert telling, f"no name like {globs} tells what {patterns} look for"
     return telling[0]
 
 
-def _names(source: Source, patterns: list[str]) -> Iterator[str]:
+def _names(globs: list[str], patterns: list[str]) -> Iterator[str]:
     told = [text_matching(one) for one in patterns]
-    for pattern in source.file_names:
-        for text in ["x", *told, *(f" {one} " for one in told)]:
-            yield re.sub(r"\[.*?\]", "1", pattern.replace("*", text))
-        yield from (one for one in told if fnmatch.fnmatch(one, pattern))
+    for one in globs:
+        for text in ["x", *told, *(f" {part} " for part in told)]:
+            yield re.sub(r"\[.*?\]", "1", one.replace("*", text))
+        yield from (text for text in told if fnmatch.fnmatch(text, one))

@@ -16,9 +16,9 @@ Row = dict[str, str]
 ROWS = 6
 
 
-def sample_rows(reading: Reading, count: int = ROWS) -> list[Row]:
-    """Return rows of a layout, by the columns of its file; codes are gone through in turn."""
-    return [RowMaker(reading, number).row() for number in range(count)]
+def sample_row(reading: Reading, number: int) -> Row:
+    """Return a row of a layout by the columns of its file; the next number has the next codes."""
+    return RowMaker(reading, number).row()
 
 
 class RowMaker:

@@ -10,7 +10,7 @@ import pytest
 from configs.catalogue import Catalogue, load_catalogue
 from tests.samples.demands import Reading
 from tests.samples.loading import Loaded, load
-from tests.samples.rows import Row, sample_rows
+from tests.samples.rows import ROWS, Row, sample_row
 from tests.samples.writing import sample
 
 CATALOGUE = load_catalogue()
@@ -55,9 +55,18 @@ def is_headerless(reading: Reading) -> bool:
 
 
 @cache
+def _row(reading: Reading, number: int) -> Row:
+    return sample_row(reading, number)
+
+
+def some_rows(reading: Reading, count: int) -> list[Row]:
+    """Return so many rows of a layout; whoever changes one copies it."""
+    return [_row(reading, number) for number in range(count)]
+
+
 def six_rows(reading: Reading) -> list[Row]:
-    """Return a sample's rows; whoever changes one copies it."""
-    return sample_rows(reading)
+    """Return the rows of a sample."""
+    return some_rows(reading, ROWS)
 
 
 @cache

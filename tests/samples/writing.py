@@ -81,11 +81,11 @@ def ended(lines: Iterable[str], how: Writing = Writing()) -> bytes:
     return "".join(f"{line}{how.newline}" for line in lines).encode(how.encoding)
 
 
-def workbook(header: Sequence[str], rows: Sequence[Row], banner: Sequence[str] = BANNER) -> bytes:
-    """Return an Excel workbook whose table stands below some rows of words; all cells are text."""
+def workbook(header: Sequence[str], rows: Sequence[Row], sheet_name: str = "Results") -> bytes:
+    """Return an Excel workbook whose table stands below three rows of words; all cells are text."""
     book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet("Results")
-    for words in banner:
+    sheet = book.create_sheet(sheet_name)
+    for words in BANNER:
         sheet.append([words])
     sheet.append(list(header))
     for row in rows:

@@ -144,3 +144,13 @@ def test_lists_are_replaced_and_keys_are_merged():
 def test_the_codes_of_assessment_are_the_assessment_files():
     catalogue = load_catalogue()
     assert allowed_codes(catalogue, "assessment") == sorted(catalogue.assessments)
+
+
+def test_a_key_that_stands_twice_is_named_for_the_first_of_them_would_be_lost(tmp_path):
+    (tmp_path / "vocabulary").mkdir()
+    (tmp_path / "vocabulary" / "gender.yml").write_text(
+        "name: gender\ncodes:\n  F: {label: Female}\n  F: {label: Also female}\n"
+    )
+    assert "gender.yml: not YAML: key F stands twice in the block from line 3" in faults_of(
+        tmp_path
+    )

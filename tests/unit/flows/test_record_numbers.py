@@ -60,3 +60,28 @@ def test_a_flag_is_of_the_one_record_that_earned_it():
     both = "LOST_ZERO_REPAIRED,TWO_SCHOOLS"
     assert flagged["flags"].to_pylist() == [None, both, "TWO_SCHOOLS"]
     assert flag_texts(flags)["source_record"].to_pylist() == [1, 0]
+
+
+LAST_SHEET = 1_990_000_002
+
+
+def test_rows_of_a_late_sheet_keep_their_numbers_however_many_records_they_make():
+    late = records((LAST_SHEET, 0), (LAST_SHEET, 23), (LAST_SHEET + 1, 0))
+    numbers = RecordNumbers.of(late)
+    found = numbers.flags(fault_table(numbers.numbered(late)["source_row"], "TWO_SCHOOLS", None))
+    assert found.select(["source_row", "source_record"]).equals(late)
+    known = numbers.of_every_record(fault_table([LAST_SHEET - 5], "ROW_WIDTH", None))
+    assert set(numbers.rejects(known)["source_row"].to_pylist()) == {LAST_SHEET - 5}
+
+
+def test_records_of_sheets_far_apart_are_numbered_by_the_places_of_their_rows():
+    sheets = records((2, 0), (2, 23), (LAST_SHEET, 0), (LAST_SHEET, 1))
+    with duckdb.connect() as con:
+        con.register("staged", sheets)
+        numbers = RecordNumbers.of_relation(con, "staged")
+        name = numbers.numbered_view(con, "staged")
+        found = con.sql(f"SELECT source_row, 'A' AS code, '' AS field FROM {name}").to_arrow_table()
+    told = numbers.flags(found).sort_by(
+        [("source_row", "ascending"), ("source_record", "ascending")]
+    )
+    assert told.select(["source_row", "source_record"]).equals(sheets)

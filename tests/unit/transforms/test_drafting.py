@@ -139,3 +139,13 @@ def test_few_values_may_be_shown():
 def test_a_cell_that_may_be_a_value_is_no_column_name():
     assert is_column_name("Score 2024-25") and is_column_name("Race/Ethnicity")
     assert not is_column_name("9000000001") and not is_column_name("A1234567")
+
+
+def test_zeros_in_front_of_ids_of_one_length_are_kept():
+    found = guessed(**{"School Code": ["0112", "0127", "1127"], "Student Number": IDS})
+    assert spec(found, "school_id") == {
+        "column": "School Code", "pad": 4, "pattern": "^[0-9]{4}$",
+    }  # fmt: skip
+    assert "a zero in front" in " ".join(found.fields["school_id"].notes)
+    plain = guessed(**{"School Code": ["112", "1127"], "Student Number": IDS})
+    assert spec(plain, "school_id") == {"column": "School Code"}

@@ -306,14 +306,27 @@ def test_every_sheet_of_the_table_is_read_whatever_the_order_of_its_columns():
             "Fall": [["Results"], [], COLUMNS, *ROWS[:1], [], *ROWS[1:2]],
             "Winter": [["score", "id", "name"], ["1", "2", "3"]],
             "Other": [["id", "name"], ["5", "6"]],
+            "Rooms": [["room", "id"], ["12", "7"]],
         }
     )
     assert records(read(content)) == {
         10_000_004: ROWS[0],
         10_000_006: ROWS[1],
         20_000_002: ("2", "3", "1"),
+        30_000_002: ("5", "6", ""),
     }
     assert list(records(read(content, a_source(sheets=["Win*"])))) == [20_000_002]
+
+
+def test_a_sheet_with_a_further_column_is_read_with_the_others():
+    content = as_workbook(
+        {"Grade 3": [COLUMNS, *ROWS[:1]], "Grade 4": [["Room", *COLUMNS], ["12", *ROWS[1]]]}
+    )
+    assert records(read(content, columns=COLUMNS)) == {2: ROWS[0], 10_000_002: ROWS[1]}
+    found = examine(io.BytesIO(content), ANY)
+    assert found.columns == (*COLUMNS, "Room")
+    raw = raw_rows(io.BytesIO(content), found, [2, 10_000_002])
+    assert raw["Room"].to_pylist() == ["", "12"]
 
 
 def test_the_sheets_name_is_a_column_where_a_field_is_filled_from_it():
@@ -405,6 +418,12 @@ def test_a_line_that_is_no_object_is_a_fault_and_a_blank_one_nothing():
     assert faults(pieces) == {3: "[1]", 4: '{"id": '}
 
 
+def test_a_line_with_half_of_a_character_is_a_fault_and_keeps_no_other_back():
+    pieces = read(b'{"id": 1}\n{"id": "\\ud800"}\n{"id": "\\ud83d\\ude00"}\n')
+    assert records(pieces) == {1: ("1",), 3: ("\U0001f600",)}
+    assert faults(pieces) == {2: '{"id": "\\ud800"}'}
+
+
 def test_keys_that_come_late_are_columns_only_if_a_layout_knows_them():
     content = as_json([{"id": "1"}] * 1000 + [{"id": "2", "score": "3", "odd": "4"}]).encode()
     found = examine(io.BytesIO(content), ANY)
@@ -430,6 +449,14 @@ def test_the_delimiter_of_an_unknown_file_is_found(delimiter):
     content = f"a b{delimiter}c{delimiter}d\n1{delimiter}2{delimiter}3\n".encode()
     found = examine_any(io.BytesIO(content))
     assert (found.delimiter, found.columns) == (delimiter, ("a b", "c", "d"))
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+def test_the_header_of_an_unknown_file_stands_below_its_banner(delimiter):
+    lines = [["Benchmark of Example"], ["Printed", "05/30/2025"], ["a b", "c", "d", "e", "f"]]
+    content = "\n".join(delimiter.join(line) for line in [*lines, ["1", "2", "", "4", ""]])
+    found = examine_any(io.BytesIO(content.encode()))
+    assert (found.header_row, found.columns) == (3, ("a b", "c", "d", "e", "f"))
 
 
 @pytest.mark.parametrize("form", ["parquet", "json lines", "utf-16-le", "workbook, gzip"])

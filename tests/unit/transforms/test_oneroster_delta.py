@@ -109,3 +109,19 @@ def test_changes_are_never_read_as_a_whole_roster():
     with pytest.raises(FileRefused) as caught:
         read_oneroster(a_zip(tables))
     assert caught.value.code == "DELTA_WITHOUT_BULK"
+
+
+def test_a_user_of_the_wrong_width_takes_his_enrolments_along():
+    base = BULK | {"users.csv": BULK["users.csv"].replace("u2,,s1,student,", "u2,,student,")}
+    delta = DELTA | {"users.csv": f"{USERS}u1,active,s1,student,Ann,Bee,1000000001,06\n"}
+    delta |= {"enrollments.csv": f"{SPELLS}e3,active,s1,u3,2023-08-20,2024-01-31\n"}
+    assert roster(merged(base, delta)) == {
+        "1000000001": ("06", ""),
+        "1000000003": ("05", "2024-01-31"),
+    }
+
+
+def test_an_enrolment_of_a_delta_without_its_user_refuses_the_roster():
+    delta = DELTA | {"enrollments.csv": f"{SPELLS}e9,active,s1,u9,2024-02-01,\n"}
+    with pytest.raises(FileRefused):
+        roster(merged(BULK, delta))

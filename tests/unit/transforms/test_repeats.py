@@ -173,3 +173,20 @@ def test_what_stays_has_one_row_a_grain_and_only_conflicts_lose_a_grain(order, r
     lost = {row[:2] for row in rows} - set(stays)
     in_conflict = {rows[at - 2][:2] for at, code in gone.items() if code == "DUPLICATE_CONFLICT"}
     assert lost == in_conflict
+
+
+def test_who_has_a_result_counts_before_who_has_none_though_the_latter_is_later():
+    load = pa.table(
+        {
+            "student_id": ["A", "A", "A"],
+            "school_year": [2024, 2024, 2024],
+            "test_date": ["d1", "d2", "d3"],
+            "participation": ["TESTED", "TESTED", "TESTED_NO_SCORE"],
+            "source_row": pa.array([2, 3, 4], pa.int32()),
+            "source_record": pa.array([0, 0, 0], pa.int16()),
+        }
+    )
+    with duckdb.connect() as con:
+        con.register("load", load)
+        found = resolve(con, "load", a_source(["participation", "test_date"]))
+    assert found["source_row"].to_pylist() == [2, 4]

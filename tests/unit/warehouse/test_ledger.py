@@ -53,7 +53,9 @@ def test_a_ledger_of_another_version_is_told_as_such_and_stays_as_it_is(ledger):
     with pytest.raises(InfrastructureError, match="LEDGER_VERSION") as caught:
         Ledger(ledger.database).create()
     assert "version 99" in caught.value.found
-    change_version(ledger, f"UPDATE {place(ledger, 'ledger_version')} SET version = {LEDGER_VERSION}")
+    change_version(
+        ledger, f"UPDATE {place(ledger, 'ledger_version')} SET version = {LEDGER_VERSION}"
+    )
     assert Ledger(ledger.database).load(load_id).state == "loading"
 
 
