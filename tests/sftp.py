@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+DELAY = 0.5
 USER, PASSWORD = "fetcher", "only-of-this-test"
 
 
@@ -40,14 +41,18 @@ def serving(server: SftpServer) -> Any:
         def __init__(self, channel: Any) -> None:
             super().__init__(channel, chroot=str(server.folder).encode())
 
-        def read(self, file_obj: Any, offset: int, size: int) -> bytes:
+        def read(self, file_obj: Any, offset: int, size: int) -> Any:
             if server.cut_after is not None and offset >= server.cut_after:
-                server.cut_after = None
-                self.connection.abort()
-                return b""
+                # Later, so that what was asked for before is on its way; nothing after it is.
+                asyncio.get_running_loop().call_later(DELAY, cut, self.connection)
+                return asyncio.sleep(10 * DELAY, b"")
             content = super().read(file_obj, offset, size)
             server.reads.append((offset, len(content)))
             return content
+
+    def cut(connection: Any) -> None:
+        server.cut_after = None
+        connection.abort()
 
     class Account(asyncssh.SSHServer):  # type: ignore[misc]
         def begin_auth(self, username: str) -> bool:
@@ -69,6 +74,14 @@ def serving(server: SftpServer) -> Any:
     return listen()
 
 
+async def ended() -> None:
+    """Let what still runs in the loop end before the loop does."""
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
 @pytest.fixture
 def sftp_server(tmp_path: Path) -> Iterator[SftpServer]:
     """Serve an empty folder `out` over SFTP; the test puts files into it."""
@@ -81,5 +94,6 @@ def sftp_server(tmp_path: Path) -> Iterator[SftpServer]:
     server.port = listener.get_port()
     yield server
     loop.call_soon_threadsafe(listener.close)
+    asyncio.run_coroutine_threadsafe(ended(), loop).result(30)
     loop.call_soon_threadsafe(loop.stop)
     thread.join(10)

@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from configs.source_models import Layout
@@ -28,11 +28,13 @@ class Header:
         row: its number; 0 where the file has none.
         columns: the names, without the blanks around them.
         shown: how many different ones of them the source's layouts know.
+        is_even: most of the first rows have as many cells as the header.
     """
 
     row: int
     columns: tuple[str, ...]
     shown: int = 0
+    is_even: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,11 @@ def header_of(rows: Iterable[Sequence[str]], known: Collection[str]) -> Header |
         if any(columns):
             seen.append(Header(row, columns, len(set(columns) & set(known))))
     best = max(seen, key=lambda one: one.shown, default=None)
-    return best if best is None or best.shown else below_banner(seen)
+    if best is None:
+        return None
+    best = best if best.shown else below_banner(seen)
+    alike = sum(len(one.columns) == len(best.columns) for one in seen)
+    return replace(best, is_even=2 * alike > len(seen))
 
 
 def below_banner(rows: Sequence[Header]) -> Header:
@@ -73,14 +79,22 @@ def below_banner(rows: Sequence[Header]) -> Header:
 def parted(text: str, delimiters: Sequence[str], known: Collection[str]) -> Parted:
     """Return the delimiter that shows most known columns, else most columns, and the header.
 
+    A character that parts a row here and there is no delimiter: those that part most rows alike
+    come first.
+
     Raises:
         FileRefused: EMPTY_FILE without a header.
     """
     found = [_parted_by(text, delimiter, known) for delimiter in delimiters]
-    best = max(found, key=lambda one: (one.header.shown, len(one.header.columns)))
+    best = max(found, key=lambda one: _likelihood(one.header))
     if not any(best.header.columns):
         raise empty("no header and no record")
     return best
+
+
+def _likelihood(header: Header) -> tuple[int, bool, int, int]:
+    width = len(header.columns)
+    return header.shown, header.is_even and width > 1, width, -header.row
 
 
 def _parted_by(text: str, delimiter: str, known: Collection[str]) -> Parted:

@@ -313,11 +313,13 @@ def test_each_score_of_an_accuplacer_report_is_a_result(samples):
         "writing": "Next-Generation Writing",
         "arithmetic": "Next-Generation Arithmetic",
         "advanced_algebra": "Next-Generation Advanced Algebra and Functions",
+        "quantitative_reasoning": (
+            "Next-Generation Quantitative Reasoning, Algebra, and Statistics"
+        ),
     }
     assert found.rows("student_id", "subject", "scale_score") == by_subject(
         rows, "Student ID", scores
     )
-    # Whose only score is the one that is not read has no result.
     without = sum((rows[list(scores.values())] == "").all(axis=1))
     assert found.set_aside == ({"NO_RESULT": without} if without else {})
 

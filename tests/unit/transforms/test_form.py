@@ -451,6 +451,11 @@ def test_the_delimiter_of_an_unknown_file_is_found(delimiter):
     assert (found.delimiter, found.columns) == (delimiter, ("a b", "c", "d"))
 
 
+def test_a_character_within_a_value_is_no_delimiter():
+    found = examine_any(io.BytesIO(b'"column 0"\t"column 1"\n""\t"^0^1"\n""\t"2"'))
+    assert (found.delimiter, found.header_row) == ("\t", 1)
+
+
 @pytest.mark.parametrize("delimiter", [",", "\t", ";"])
 def test_the_header_of_an_unknown_file_stands_below_its_banner(delimiter):
     lines = [["Benchmark of Example"], ["Printed", "05/30/2025"], ["a b", "c", "d", "e", "f"]]
