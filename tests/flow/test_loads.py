@@ -376,6 +376,7 @@ def test_a_publication_cut_off_half_way_is_made_whole(
     second = results(tmp_path / "second.csv", 44, score=2400)
     with monkeypatch.context() as patched:
         patched.setattr(publish, "put_in_place", break_off)
+        patched.setattr("flows.patience.RETRY_DELAYS", [])
         with pytest.raises(InfrastructureError, match="STORAGE_FAILED"):
             ingest(context, second)
     assert next(calls) == step + 1, "the break happened"

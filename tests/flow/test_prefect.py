@@ -165,6 +165,7 @@ def prefect_rows(home: Path, sql: str) -> list[tuple]:
 
 def test_the_parameters_of_runs_name_files_and_hold_no_row(flaky, demo):
     known = {field.name for field in fields(Incoming)} | {"source", "files", "build", "everything"}
+    known |= {"loads", "failed", "code"}  # of a rerun
     for home in (flaky[0], demo.home):
         runs = prefect_rows(home, "SELECT name, parameters FROM flow_run")
         assert runs

@@ -79,7 +79,8 @@ def test_a_transaction_that_raises_leaves_nothing(database):
         schema = "ledger." if database.dialect == "postgresql" else ""
         connection.exec_driver_sql(f"DELETE FROM {schema}load")
         connection.exec_driver_sql(
-            f"INSERT INTO {schema}raw_file VALUES ('a', 1, 'n', '2026-01-01 00:00:00')"
+            f"INSERT INTO {schema}raw_file (sha256, size_bytes, original_name, first_seen_at) "
+            "VALUES ('a', 1, 'n', '2026-01-01 00:00:00')"
         )
         raise ValueError("half way")
     assert ledger.raw("a") is None
