@@ -27,12 +27,17 @@ GROUPS = {
     "sed": "econ_status",
     "swd": "disability_status",
 }
+CROSSED = ("ethnicity", "el_status", "gender")
+ONE_WAY = ("econ_status", "disability_status")
 KEY = ("geo", "grouping", "test_year", "subject", "district", "cds_code", "grade", *GROUPS)
 VALUES = ("n", "mean_score", "share_met", "masked")
 
 
 def as_yardstick_sql(mart: Path) -> str:
-    """Return SQL of a `mart_achievement_unsuppressed` in the yardstick's columns and codes."""
+    """Return SQL of a `mart_achievement_unsuppressed` in the yardstick's columns and codes.
+
+    Cells that the yardstick does not have, of further dimensions and crossings, are left out.
+    """
     names = " || ".join(f"if({ours} = 'all', '', '+{theirs}')" for theirs, ours in GROUPS.items())
     groups = ", ".join(f"{_spelled(ours)} AS {theirs}" for theirs, ours in GROUPS.items())
     return f"""
@@ -43,8 +48,20 @@ def as_yardstick_sql(mart: Path) -> str:
             if(grade = 'all', NULL, grade::INTEGER) AS grade, {groups},
             n_tested AS n, mean_scale_score AS mean_score, pct_proficient / 100 AS share_met,
             n_tested < {MASKED_BELOW} AS masked
-        FROM read_parquet('{mart}') WHERE org_level IN ('school', 'district', 'all')
+        FROM read_parquet('{mart}')
+        WHERE org_level IN ('school', 'district', 'all') AND {_is_of_the_yardstick(mart)}
     """
+
+
+def _is_of_the_yardstick(mart: Path) -> str:
+    """Return the SQL condition of cells that cross the first three, or split one further group."""
+    import pyarrow.parquet as pq
+
+    columns = pq.read_schema(mart).names
+    further = [c for c in columns if c.endswith("_status") and c not in GROUPS.values()]
+    alone = " AND ".join(f"{c} = 'all'" for c in (*CROSSED, *further))
+    unsplit = " AND ".join(f"{c} = 'all'" for c in (*ONE_WAY, *further))
+    return f"(({alone}) OR ({unsplit}))"
 
 
 def _spelled(field: str) -> str:

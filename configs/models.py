@@ -40,20 +40,29 @@ class Table(Model):
 
 
 class VocabularyCode(Model):
-    """One code of a closed list, its label, and what other systems call the same group."""
+    """One code of a closed list, its label, and what other systems call the same group.
+
+    members: in a roll-up, the codes of the vocabulary below that this code is the union of.
+    """
 
     label: str
     order: int | None = None
     external: dict[str, str] = {}
+    members: list[str] = []
 
 
 class Vocabulary(Model):
-    """A closed list of codes."""
+    """A closed list of codes.
+
+    rolls_up: the vocabulary whose codes these are named unions of; each of its codes belongs to
+        exactly one code here. Null: a list of its own.
+    """
 
     name: str
     citation: str
     codes: dict[str, VocabularyCode]
     spellings: dict[str, str] = {}
+    rolls_up: str | None = None
 
 
 class Level(Model):
@@ -79,11 +88,38 @@ class ScoreRange(Model):
     cuts: list[float] = []
 
 
+class Break(Model):
+    """Years of an assessment whose results are not comparable with those of other years.
+
+    It holds from `from_year` to `to_year` (spring years; null: from then on). Two years that it
+    holds for, and two that it does not, are comparable as far as it goes; one of each are not.
+    subjects: those that it is of; empty is all of them.
+    kind: `scale` makes scores and levels incomparable, `standard` levels and rates only (the scores
+        stay on their scale), `population` whoever was tested, so two groups of different years but
+        not one student's two results.
+    """
+
+    from_year: int
+    to_year: int | None = None
+    subjects: list[str] = []
+    kind: Literal["scale", "standard", "population"]
+    reason: str
+    citation: str
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Break:
+        if self.to_year is not None and self.to_year < self.from_year:
+            raise ValueError(f"to_year {self.to_year} lies before from_year {self.from_year}")
+        return self
+
+
 class Assessment(Model):
     """What an assessment's scores and levels mean.
 
     An assessment without performance levels has none here and no `proficient_from`: it has mean
-    scores and no rates.
+    scores and no rates. `index_weights`: what a student at each level counts in the performance
+    index, lowest level first; empty where there is no such index. `breaks`: which years are not
+    comparable with which.
     """
 
     name: str
@@ -95,6 +131,24 @@ class Assessment(Model):
     proficient_label: str = "proficient"
     scale: Literal["vertical", "by_grade"]
     score_ranges: list[ScoreRange] = []
+    index_weights: list[float] = []
+    breaks: list[Break] = []
+
+    @model_validator(mode="after")
+    def _breaks_are_of_its_subjects(self) -> Assessment:
+        named = {subject for one in self.breaks for subject in one.subjects}
+        if unknown := sorted(named - {*self.subjects}):
+            raise ValueError(f"breaks: {', '.join(unknown)} not among subjects")
+        return self
+
+    @model_validator(mode="after")
+    def _index_weighs_every_level(self) -> Assessment:
+        if self.index_weights and len(self.index_weights) != len(self.levels):
+            raise ValueError(
+                f"{len(self.levels)} levels need as many index_weights, "
+                f"found {len(self.index_weights)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _levels_are_complete(self) -> Assessment:
@@ -119,16 +173,58 @@ class Suppression(Model):
     extreme_bands: list[tuple[int, float]]
 
 
+class Gaps(Model):
+    """Which groups are compared in mart_gap, and how.
+
+    references: per dimension the code that its other codes are compared with; a dimension that is
+        not here is compared with the rest of the students only.
+    within: within how many further dimensions two groups may be compared (1: girls who are English
+        learners with boys who are, but not that within one ethnicity).
+    minimum_n: students that each side needs for any number, and `effect_minimum_n` for an effect
+        size in the reporting marts and for a V statistic anywhere.
+    closure_goal_pct: by how many percent a gap should close in a year.
+    """
+
+    references: dict[str, str] = {}
+    within: int = Field(default=1, ge=0)
+    minimum_n: int = Field(default=11, ge=2)
+    effect_minimum_n: int = Field(default=30, ge=2)
+    closure_goal_pct: float = 20
+
+
 class Marts(Model):
-    """What is built: crossed dimensions, one-way dimensions, privacy, rounding for publication."""
+    """What is built: dimensions, privacy, rounding for publication.
+
+    crossed: dimensions of which every combination is counted.
+    one_way: dimensions that are counted alone, and crossed with each one of `crossed_with`.
+    rollups: named unions of the codes of one crossed dimension, each a vocabulary with `rolls_up`.
+    """
 
     crossed: list[str]
     one_way: list[str]
+    crossed_with: list[str] = []
+    rollups: list[str] = []
     suppression: Suppression
+    gaps: Gaps = Gaps()
     pct_decimals: int = 1
     score_decimals: int = 0
     confidence: float = 0.95
     sql_student_rows: bool = False
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Return every dimension that is a column of the marts, in their order."""
+        return (*self.crossed, *self.one_way, *self.rollups)
+
+    @model_validator(mode="after")
+    def _dimensions_are_of_one_kind(self) -> Marts:
+        twice = sorted({d for d in self.dimensions if self.dimensions.count(d) > 1})
+        if twice:
+            raise ValueError(f"of two kinds or named twice: {', '.join(twice)}")
+        unknown = sorted(set(self.crossed_with) - set(self.crossed))
+        if unknown:
+            raise ValueError(f"crossed_with: {', '.join(unknown)} not among crossed")
+        return self
 
 
 class NetworkGroup(Model):

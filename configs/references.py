@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from configs.models import Assessment, ScoreRange, Table
+from configs.rollups import rollup_faults
 from configs.source_models import Layout, RecordSet, Source, as_list
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def _vocabulary_faults(catalogue: Catalogue) -> Iterator[str]:
         for spelling, code in vocabulary.spellings.items():
             if code not in vocabulary.codes:
                 yield f"vocabulary/{vocabulary.name}.yml: spellings.{spelling}: no code {code}"
+    yield from rollup_faults(catalogue)
 
 
 def _table_faults(name: str, table: Table, catalogue: Catalogue) -> Iterator[str]:

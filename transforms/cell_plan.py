@@ -1,16 +1,30 @@
-"""What is counted, and how the key of a cell lies in one integer."""
+"""What is counted: dimensions, roll-ups and what each assessment's scores mean."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from configs.errors import PublicationHeld
-from configs.models import Assessment, Marts
+from configs.models import Assessment, Marts, Vocabulary
 from transforms.organisations import SYSTEM
 
 ALL = "all"
-KEY_BITS = 62
+UNKNOWN = "UNKNOWN"
+# The contract has these columns: they are split in every system, whether anybody is known or not.
+ALWAYS_SPLIT = frozenset({"econ_status", "disability_status"})
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """A dimension whose codes are named unions of the codes of one crossed dimension.
+
+    members: code -> codes of the dimension `of`, each of which is in exactly one union, so that the
+        roll-up too sums to all.
+    """
+
+    dimension: str
+    of: str
+    members: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -18,28 +32,54 @@ class CellPlan:
     """What is counted.
 
     crossed: dimensions of which every combination is counted.
-    one_way: dimensions that are counted alone, all others being 'all'.
-    assessments: what each assessment's levels mean, by name.
+    one_way: dimensions that are counted alone, and crossed with each one of `crossed_with`.
+    assessments: what each assessment's levels and scores mean, by name.
+    crossed_with: some of `crossed`.
+    rollups: counted alone, from the cells of their base.
     """
 
     crossed: tuple[str, ...]
     one_way: tuple[str, ...]
     assessments: Mapping[str, Assessment]
+    crossed_with: tuple[str, ...] = ()
+    rollups: tuple[Rollup, ...] = ()
 
     @classmethod
-    def configured(cls, marts: Marts, assessments: Mapping[str, Assessment]) -> CellPlan:
-        """Return the plan that marts.yml asks for."""
-        return cls(tuple(marts.crossed), tuple(marts.one_way), assessments)
+    def configured(
+        cls,
+        marts: Marts,
+        assessments: Mapping[str, Assessment],
+        vocabularies: Mapping[str, Vocabulary] | None = None,
+    ) -> CellPlan:
+        """Return the plan that marts.yml asks for; the vocabularies say what roll-ups are of."""
+        return cls(
+            tuple(marts.crossed),
+            tuple(marts.one_way),
+            assessments,
+            tuple(marts.crossed_with),
+            tuple(_rollup((vocabularies or {})[name]) for name in marts.rollups),
+        )
+
+    @property
+    def given_columns(self) -> tuple[str, ...]:
+        """Return the columns of groups that the student rows must have, grade first."""
+        return ("grade", *self.crossed, *self.one_way)
+
+    @property
+    def side_columns(self) -> tuple[str, ...]:
+        """Return the dimensions of which at most one is split in a cell."""
+        return (*self.one_way, *(rollup.dimension for rollup in self.rollups))
 
     @property
     def group_columns(self) -> tuple[str, ...]:
         """Return every column that splits an organisation's students, grade first."""
-        return ("grade", *self.crossed, *self.one_way)
+        return ("grade", *self.crossed, *self.side_columns)
 
     @property
     def key_columns(self) -> tuple[str, ...]:
         """Return the columns of a cell's key in the order of the marts, `org_name` included."""
-        return (*SYSTEM, "grade", "org_level", "org_id", "org_name", *self.crossed, *self.one_way)
+        dimensions = (*self.crossed, *self.side_columns)
+        return (*SYSTEM, "grade", "org_level", "org_id", "org_name", *dimensions)
 
     @property
     def levels(self) -> range:
@@ -47,38 +87,10 @@ class CellPlan:
         return range(1, 1 + max((len(a.levels) for a in self.assessments.values()), default=0))
 
 
-@dataclass(frozen=True)
-class KeyLayout:
-    """Which bits of `cell_id` hold which column: the first named column has the highest bits."""
-
-    widths: Mapping[str, int]
-
-    @classmethod
-    def of_sizes(cls, sizes: Mapping[str, int]) -> KeyLayout:
-        """Return the layout for columns of which each has codes from 0 to its size.
-
-        Raises:
-            PublicationHeld: the codes do not fit into one BIGINT.
-        """
-        layout = cls({column: max(size, 1).bit_length() for column, size in sizes.items()})
-        if sum(layout.widths.values()) > KEY_BITS:
-            raise PublicationHeld(
-                "TOO_MANY_CODES",
-                where="the key of the cells",
-                found=f"{sum(layout.widths.values())} bits: {dict(sizes)}",
-                expected=f"at most {KEY_BITS} bits for all columns together",
-                remedy="build fewer assessments and years at a time, or fewer dimensions",
-            )
-        return layout
-
-    def shift(self, column: str) -> int:
-        """Return how many bits lie below the column's."""
-        columns = list(self.widths)
-        return sum(self.widths[below] for below in columns[columns.index(column) + 1 :])
-
-    def mask(self, *columns: str) -> int:
-        """Return the bits of these columns."""
-        return sum(((1 << self.widths[c]) - 1) << self.shift(c) for c in columns)
+def _rollup(vocabulary: Vocabulary) -> Rollup:
+    assert vocabulary.rolls_up is not None, "the catalogue has refused it"
+    members = {code: tuple(entry.members) for code, entry in vocabulary.codes.items()}
+    return Rollup(vocabulary.name, vocabulary.rolls_up, members)
 
 
 def quoted(value: str) -> str:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from configs.models import Assessment, Level, Vocabulary
+from configs.models import Assessment, Level, Marts, Vocabulary, VocabularyCode
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 PROGRAMMES = ("SB", "CAST")
 SCHOOL_TYPES = ("SCHOOL", "CHARTER_DIRECT", "CHARTER_LOCAL")
 GROUP_ALL = "all"
+# The systems whose names of a group are columns.
+EXTERNAL_COLUMNS = {
+    "caaspp": "caaspp_group_id",
+    "edfacts": "edfacts_code",
+    "edfi": "edfi_descriptor",
+    "dashboard": "dashboard_code",
+}
 
 
 def dim_school_sql(
@@ -143,48 +150,63 @@ def _level(level: Level | None, standard: int | None) -> tuple[int | None, str |
     return level.order, level.label, None if standard is None else level.order >= standard
 
 
-def dim_student_group(
-    vocabularies: Mapping[str, Vocabulary], dimensions: Sequence[str]
-) -> pa.Table:
+def dim_student_group(vocabularies: Mapping[str, Vocabulary], marts: Marts) -> pa.Table:
     """Return `dim_student_group`: one row per dimension and code, 'all' first in each.
 
-    Columns: `dimension` (the column of the marts), `code`, `label`, `group_order` (0 for 'all'),
-    `external_ids` (a JSON object: system -> what it calls the group; '{}' where none is known).
+    Columns: `dimension` (the column of the marts), `dimension_kind` ('grade', 'crossed', 'one_way'
+    or 'rollup'), `code`, `label`, `group_order` (0 for 'all'), `rolls_up` (the dimension whose
+    codes a roll-up joins, else null), `members` (a JSON list of those; '[]' where it joins none),
+    `external_ids` (a JSON object: system -> what it calls the group; '{}' where none is known), and
+    of these in columns of their own `caaspp_group_id`, `edfacts_code`, `edfi_descriptor`,
+    `dashboard_code`, null where the system has no such group.
 
     Args:
         vocabularies: the closed lists by name; a dimension's has the dimension's name.
-        dimensions: the marts' columns of groups, `grade` too where it is wanted.
+        marts: the dimensions that are built.
     """
     import pyarrow as pa
 
-    rows = [row for name in dimensions for row in _group_rows(name, vocabularies[name])]
+    kinds = {
+        "grade": "grade",
+        **dict.fromkeys(marts.crossed, "crossed"),
+        **dict.fromkeys(marts.one_way, "one_way"),
+        **dict.fromkeys(marts.rollups, "rollup"),
+    }
+    rows = [row for name, kind in kinds.items() for row in _group_rows(kind, vocabularies[name])]
     text = pa.string()
     schema = pa.schema(
         [
             ("dimension", text),
+            ("dimension_kind", text),
             ("code", text),
             ("label", text),
             ("group_order", pa.int32()),
+            ("rolls_up", text),
+            ("members", text),
             ("external_ids", text),
+            *((column, text) for column in EXTERNAL_COLUMNS.values()),
         ]
     )
     return _table(rows, schema)
 
 
-def _group_rows(dimension: str, vocabulary: Vocabulary) -> list[tuple[object, ...]]:
-    everyone = (dimension, GROUP_ALL, "All students", 0, "{}")
+def _group_rows(kind: str, vocabulary: Vocabulary) -> list[tuple[object, ...]]:
+    """Return the rows of one dimension."""
+    base = vocabulary.rolls_up
+    everyone = VocabularyCode(label="All students", order=0)
     return [
-        everyone,
-        *(
-            (
-                dimension,
-                code,
-                entry.label,
-                position if entry.order is None else entry.order,
-                json.dumps(entry.external, sort_keys=True),
-            )
-            for position, (code, entry) in enumerate(vocabulary.codes.items(), start=1)
-        ),
+        (
+            vocabulary.name,
+            kind,
+            code,
+            entry.label,
+            position if entry.order is None else entry.order,
+            base,
+            json.dumps(entry.members),
+            json.dumps(entry.external, sort_keys=True),
+            *(entry.external.get(system) for system in EXTERNAL_COLUMNS),
+        )
+        for position, (code, entry) in enumerate([(GROUP_ALL, everyone), *vocabulary.codes.items()])
     ]
 
 

@@ -22,16 +22,24 @@ MEASURES = (
     "pct_proficient_low",
     "pct_proficient_high",
     "mean_scale_score",
+    "distance_from_standard",
+    "performance_index",
 )
+# What derived marts are computed from; never published.
+STATISTICS = ("n_scores", "score_sum", "score_squares", "n_distances", "distance_sum")
 
 
 def exact_achievement_sql(plan: CellPlan, marts: Marts, decisions: str | None = None) -> str:
     """Return SQL of `mart_achievement_unsuppressed`, ordered by its key.
 
     Unrounded measures of every cell, beside what is done to it in `mart_achievement`. Without
-    decisions `rate_coding`, `suppressed` and `suppression_reason` are null.
+    decisions `rate_coding`, `suppressed` and `suppression_reason` are null. Last, what derived
+    marts are computed from: the sums that `build_cells` documents, and `sd_scale_score`, null where
+    scores may not be averaged or one student alone has one.
     """
-    columns = ", ".join((*plan.key_columns, *MEASURES, *DECISIONS))
+    levels = (f"n_level_{k}" for k in plan.levels)
+    statistics = (*STATISTICS, *levels, "sd_scale_score")
+    columns = ", ".join((*plan.key_columns, *MEASURES, *DECISIONS, *statistics))
     return f"SELECT {columns} FROM {_measured(plan, marts, decisions)} ORDER BY cell_id"
 
 
@@ -51,7 +59,10 @@ def published_achievement_sql(plan: CellPlan, marts: Marts, decisions: str) -> s
         pct: f"if(suppressed, NULL, if({exact}, {_rounded(pct, marts)}, {limit}))",
         "pct_proficient_low": f"if({exact}, {_rounded('pct_proficient_low', marts)}, NULL)",
         "pct_proficient_high": f"if({exact}, {_rounded('pct_proficient_high', marts)}, NULL)",
-        "mean_scale_score": f"if({exact}, round(mean_scale_score, {marts.score_decimals}), NULL)",
+        **{
+            score: f"if({exact}, round({score}, {marts.score_decimals}), NULL)"
+            for score in ("mean_scale_score", "distance_from_standard", "performance_index")
+        },
     }
     values = ", ".join(f"{value} AS {column}" for column, value in shown.items())
     return f"""
@@ -89,6 +100,8 @@ def _measured(plan: CellPlan, marts: Marts, decisions: str | None) -> str:
     """Return SQL of every cell with its exact measures and its decision."""
     part, whole = "n_proficient", "n_tested"
     centre, half_width = measures.wilson_centre_and_half_width(part, whole, marts.confidence)
+    deviation = measures.standard_deviation("score_squares", "score_sum", whole)
+    distance = measures.distance_from_standard("distance_sum", whole)
     return f"""(
         SELECT *,
             {measures.wilson_low(part, whole, "centre", "half_width")} AS pct_proficient_low,
@@ -96,9 +109,13 @@ def _measured(plan: CellPlan, marts: Marts, decisions: str | None) -> str:
         FROM (
             SELECT *, {measures.percent(part, whole)} AS pct_proficient,
                 {centre} AS centre, {half_width} AS half_width,
-                if({_has_mean(plan)}, {measures.mean("score_sum", whole)}, NULL) AS mean_scale_score
+                if(has_mean, {measures.mean("score_sum", whole)}, NULL) AS mean_scale_score,
+                if(has_mean, {deviation}, NULL) AS sd_scale_score,
+                if(n_distances = n_tested, {distance}, NULL) AS distance_from_standard,
+                if(is_levelled, {_index(plan)}, NULL) AS performance_index
             FROM (
-                SELECT * REPLACE (if(is_levelled, n_proficient, NULL) AS n_proficient)
+                SELECT * REPLACE (if(is_levelled, n_proficient, NULL) AS n_proficient),
+                    {_has_mean(plan)} AS has_mean
                 FROM {_decided(plan, decisions)}
             )
         )
@@ -133,6 +150,17 @@ def _has_mean(plan: CellPlan) -> str:
         return "n_tested = n_scores"
     names = ", ".join(map(quoted, by_grade))
     return f"n_tested = n_scores AND NOT (grade = '{ALL}' AND assessment IN ({names}))"
+
+
+def _index(plan: CellPlan) -> str:
+    """Return SQL of the performance index; null for assessments without weights."""
+    whens = " ".join(
+        f"WHEN {quoted(name)} THEN {measures.performance_index(weights, counts, 'n_tested')}"
+        for name, assessment in sorted(plan.assessments.items())
+        if (weights := assessment.index_weights)
+        and (counts := [f"n_level_{level.order}" for level in assessment.levels])
+    )
+    return f"CASE assessment {whens} END" if whens else "NULL::DOUBLE"
 
 
 def _band(n: str, marts: Marts) -> str:

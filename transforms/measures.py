@@ -6,6 +6,7 @@ Counts are integers; rates and their bounds are percents from 0 to 100; null mea
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import NormalDist
 
 
@@ -77,3 +78,63 @@ def wilson_low(part: str, whole: str, centre: str, half_width: str) -> str:
 def wilson_high(part: str, whole: str, centre: str, half_width: str) -> str:
     """Return the upper bound; exactly 100 where it is so but for the last digit."""
     return f"if({part} = {whole} AND {whole} > 0, 100, {centre} + {half_width})"
+
+
+def standard_deviation(squares: str, total: str, n: str) -> str:
+    """Return the standard deviation, with n - 1, of `n` values; null where `n` is below 2.
+
+        s^2 = (sum of squares - total^2 / n) / (n - 1)
+
+    Source: G. W. Snedecor, W. G. Cochran, Statistical Methods, 8th edition (1989), the working
+    formula of the sample variance.
+
+    >>> import duckdb
+    >>> sql = standard_deviation("2 * 2 + 4 * 4 + 6 * 6", "12", "3")
+    >>> duckdb.sql(f"SELECT {sql}").fetchall()  # of 2, 4 and 6
+    [(2.0,)]
+    """
+    deviations = f"({squares})::DOUBLE - ({total})::DOUBLE * ({total}) / nullif({n}, 0)"
+    return f"if({n} > 1, sqrt(greatest({deviations}, 0) / ({n} - 1)), NULL)"
+
+
+def distance_from_standard(total: str, n: str) -> str:
+    """Return the mean of `n` scores minus, each, the lowest score that meets the standard.
+
+        DFS = (1 / n) sum (x_i - cut(grade_i, subject))
+
+    `total` is the sum of the differences; null where `n` is 0. A mean over grades is meaningful, as
+    each score is held against the cut of its own grade. The mean is of the students counted in the
+    cell: the Dashboard's rules on continuous enrolment and on participation below 95 percent are
+    not applied.
+
+    Source: California Department of Education, 2019 California School Dashboard, Status and Change
+    data, https://cde.ca.gov/ta/ac/cm/statuschangedata2019.asp.
+
+    >>> import duckdb
+    >>> sql = distance_from_standard("(2450 - 2432) + (2400 - 2432)", "2")
+    >>> duckdb.sql(f"SELECT {sql}").fetchall()
+    [(-7.0,)]
+    """
+    return mean(f"({total})", n)
+
+
+def performance_index(weights: Sequence[float], counts: Sequence[str], n: str) -> str:
+    """Return the mean weight of the levels of `n` students; null where `n` is 0.
+
+        index = sum_k w_k n_k / n
+
+    With the weights 200, 500, 700, 875, 1000 of the five levels of the CST it is in the style of
+    California's Academic Performance Index, from 200 to 1000 with a target of 800. It is not that
+    index, which also weighted content areas and tests, and ended in 2013.
+
+    Source: range and target https://foundersacademy.org/Gallery_TestPrep07/TestPrep07.html; the
+    weights from a secondary source,
+    https://danskebankmortgagecalculatorsweden.calculator.city/?p=1511.
+
+    >>> import duckdb
+    >>> sql = performance_index([200, 500, 700, 875, 1000], ["10", "20", "30", "25", "15"], "100")
+    >>> duckdb.sql(f"SELECT {sql}").fetchall()
+    [(698.75,)]
+    """
+    weighed = " + ".join(f"{w!r}::DOUBLE * {c}" for w, c in zip(weights, counts, strict=True))
+    return mean(f"({weighed})", n)

@@ -23,8 +23,8 @@ SYSTEM = ("school_year", "assessment", "subject", "test_window")
 UNIT = (*SYSTEM, "district_id", "school_id")
 LEVELS = ("all", "district", "partner", "rest", "network", "school")
 
-MEMBERS = "cell_members"
-PARTS = "cell_parts"
+MEMBERS = "cells_members"
+PARTS = "cells_parts"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def network_schools(network: Network) -> pa.Table:
 
 
 def members_sql(units: str, organisations: Organisations) -> str:
-    """Return SQL of `cell_members`: per unit (a school in a system), each organisation it is in.
+    """Return SQL of `cells_members`: per unit (a school in a system), each organisation it is in.
 
     Columns: those of UNIT, `org_level`, `org_id`.
     """
@@ -88,24 +88,24 @@ def members_sql(units: str, organisations: Organisations) -> str:
     """
 
 
-def parts_sql() -> str:
-    """Return SQL of `cell_parts`: how the organisations of each system add up.
+def parts_sql(members: str = MEMBERS) -> str:
+    """Return SQL of `cells_parts`: how the organisations of each system add up.
 
     Grain: one row per system, parent and child. Columns: those of SYSTEM, `parent_level`,
     `parent_id`, `split`, `child_level`, `child_id`. A parent is the sum of its children of one
     split: a district of its 'schools' and of its 'partnership' (partner and rest), 'all' of its
     'districts', partner, rest and network of their 'schools'.
     """
-    schools = f"(FROM {MEMBERS} WHERE org_level = 'school')"
+    schools = f"(FROM {members} WHERE org_level = 'school')"
     return f"""
         SELECT {_ends("parent", "'schools'", "child")}
-        FROM {MEMBERS} AS parent JOIN {schools} AS child USING ({", ".join(UNIT)})
+        FROM {members} AS parent JOIN {schools} AS child USING ({", ".join(UNIT)})
         WHERE parent.org_level IN ('district', 'partner', 'rest', 'network')
         UNION ALL SELECT DISTINCT {_ends("parent", "'partnership'", "child")}
-        FROM {MEMBERS} AS child JOIN {MEMBERS} AS parent USING ({", ".join(UNIT)})
+        FROM {members} AS child JOIN {members} AS parent USING ({", ".join(UNIT)})
         WHERE child.org_level IN ('partner', 'rest') AND parent.org_level = 'district'
         UNION ALL SELECT DISTINCT {_ends("parent", "'districts'", "child")}
-        FROM {MEMBERS} AS child JOIN {MEMBERS} AS parent USING ({", ".join(UNIT)})
+        FROM {members} AS child JOIN {members} AS parent USING ({", ".join(UNIT)})
         WHERE child.org_level = 'district' AND parent.org_level = 'all'
     """
 
@@ -118,12 +118,15 @@ def _ends(parent: str, split: str, child: str) -> str:
     )
 
 
-def org_splits(con: DuckDBPyConnection, system: Sequence[object]) -> pd.DataFrame:
+def org_splits(
+    con: DuckDBPyConnection, system: Sequence[object], parts: str = PARTS
+) -> pd.DataFrame:
     """Return how the organisations of one system add up, once its cells are built.
 
     Args:
         con: the connection in which `build_cells` has run.
         system: school_year, assessment, subject, test_window.
+        parts: the table that `build_cells` has made of it: `<name>_parts`.
 
     Returns:
         One row per parent, split and child: `parent_level`, `parent_id`, `split`, `child_level`,
@@ -132,7 +135,7 @@ def org_splits(con: DuckDBPyConnection, system: Sequence[object]) -> pd.DataFram
     where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     columns = "parent_level, parent_id, split, child_level, child_id"
     return con.execute(
-        f"SELECT {columns} FROM {PARTS} WHERE {where} ORDER BY ALL", list(system)
+        f"SELECT {columns} FROM {parts} WHERE {where} ORDER BY ALL", list(system)
     ).df()
 
 

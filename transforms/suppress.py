@@ -11,16 +11,23 @@ docs/decisions/0003-complementary-suppression.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from transforms.suppress_closure import Pattern, close_lines, thin
-from transforms.suppress_lines import ALL, CellsDoNotAddUp, Dimensions, Ints, System, build_system
-from transforms.suppress_recovery import Flags
-from transforms.suppress_repair import free_recoverable
+from transforms.suppress_choice import choose_hidden
+from transforms.suppress_lines import (
+    ALL,
+    CellsDoNotAddUp,
+    Dimensions,
+    Flags,
+    Ints,
+    System,
+    build_system,
+)
 
 __all__ = ["CellsDoNotAddUp", "Dimensions", "SuppressionRule", "protect"]
 
@@ -79,10 +86,14 @@ def protect(
     splits = splits.drop_duplicates().sort_values(list(splits.columns))
     system = build_system(in_order, splits, dimensions)
     coding = _rate_coding(in_order, rule)
-    uncoded = _first_pattern(in_order, dimensions, rule, system)
-    closed = replace(close_lines(system, uncoded), coded=_by_set(system, coding))
-    pattern = free_recoverable(system, thin(system, close_lines(system, closed)))
-    suppressed = pattern.suppressed[system.set_of_cell]
+    hidden = choose_hidden(
+        system.matrix,
+        _greatest_by_set(system, in_order["n_tested"].to_numpy(dtype=np.int64)),
+        _greatest_by_set(system, coding != "exact").astype(bool),
+        _greatest_by_set(system, _usefulness(in_order, dimensions, system)),
+        rule.minimum_n,
+    )
+    suppressed = hidden[system.set_of_cell]
     return _describe(in_order, rule, coding, suppressed).iloc[np.argsort(order)]
 
 
@@ -108,40 +119,37 @@ def _rate_coding(cells: pd.DataFrame, rule: SuppressionRule) -> NDArray[np.objec
     return coding
 
 
-def _by_set(system: System, coding: NDArray[np.object_]) -> Flags:
-    coded = np.zeros(system.set_count, dtype=bool)
-    coded[system.set_of_cell[coding != "exact"]] = True
-    return coded
-
-
-def _first_pattern(
-    cells: pd.DataFrame,
-    dimensions: Dimensions,
-    rule: SuppressionRule,
-    system: System,
-) -> Pattern:
-    """Returns the pattern with nothing suppressed but the small sets, and nothing coded."""
-    students = np.zeros(system.set_count, dtype=np.int64)
-    students[system.set_of_cell] = cells["n_tested"]
-    usefulness = np.zeros(system.set_count, dtype=np.int64)
-    np.maximum.at(usefulness, system.set_of_cell, _usefulness(cells, dimensions, system))
-    small = students < rule.minimum_n
-    none = np.zeros_like(small)
-    return Pattern(small, none, small, students, usefulness, rule.minimum_n)
+def _greatest_by_set(system: System, of_cell: NDArray[np.generic]) -> Ints:
+    """Returns the greatest number, none of them negative, of each set's cells."""
+    greatest = np.zeros(system.set_count, dtype=np.int64)
+    np.maximum.at(greatest, system.set_of_cell, of_cell.astype(np.int64))
+    return greatest
 
 
 def _usefulness(cells: pd.DataFrame, dimensions: Dimensions, system: System) -> Ints:
     """Ranks cells: wide organisations first, then all grades, then fewer dimensions crossed.
 
+    Before all that come crossed dimensions and one-way ones alone, then roll-ups, then one-way
+    dimensions crossed with another, so that what a further dimension adds hides little of the rest.
     How wide an organisation is, is how many of the others' kinds lie within it, so that no list of
     levels is needed: a school 0, what is made of schools 1 and so on, the same for all of a level.
     """
     step = len(dimensions.crossed) + 1
-    groups = dimensions.columns[1:]
-    crossings = np.sum([(cells[column] != ALL).to_numpy() for column in groups], axis=0)
+    crossings = _count_split(cells, dimensions.columns[1:])
     all_grades = (cells["grade"] == ALL).to_numpy()
     width = _width_of_level(cells, system)
-    return (width * 2 + all_grades) * step + (step - 1 - np.minimum(crossings, step - 1))
+    within_kind = (width * 2 + all_grades) * step + (step - 1 - np.minimum(crossings, step - 1))
+    crossed_side = (_count_split(cells, dimensions.one_way) > 0) & (crossings > 1)
+    rolled_up = _count_split(cells, [rollup.dimension for rollup in dimensions.rollups]) > 0
+    kind = np.where(crossed_side, 0, np.where(rolled_up, 1, 2))
+    return kind * (int(within_kind.max(initial=0)) + 1) + within_kind
+
+
+def _count_split(cells: pd.DataFrame, columns: Iterable[str]) -> Ints:
+    """Returns by how many of the columns each cell is split."""
+    return sum((cells[c] != ALL).to_numpy(dtype=np.int64) for c in columns) + np.zeros(
+        len(cells), dtype=np.int64
+    )
 
 
 def _width_of_level(cells: pd.DataFrame, system: System) -> Ints:

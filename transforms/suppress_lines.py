@@ -1,15 +1,14 @@
 """The sum relations that tie the cells of one system together.
 
-A *line* says parent = sum of children: a group over the codes of one dimension, an organisation
-over the parts of one split. Whoever reads the published numbers may add and subtract along every
-line, so suppression is decided on lines, not on cells.
+A *line* says parent = sum of children: a group over the codes of one dimension, a roll-up's code
+over its members, an organisation over the parts of one split. Whoever reads the published numbers
+may add and subtract along every line, so suppression is decided on lines, not on cells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from transforms.cell_plan import Rollup
+
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 ALL = "all"
 MOST_OFFENDERS_NAMED = 20
@@ -29,15 +31,28 @@ class CellsDoNotAddUp(ValueError):
 
 @dataclass(frozen=True)
 class Dimensions:
-    """Names the columns of groups: `crossed` with each other, `one_way` with nothing but grade."""
+    """Names the columns of groups.
+
+    crossed: crossed with each other, all of them.
+    one_way: alone, and crossed with each one of `crossed_with`, which are some of `crossed`.
+    rollups: alone; a code's cell is the sum of its members' cells, see `Rollup`. One that no cell
+        is split by is left out.
+    """
 
     crossed: tuple[str, ...] = ("ethnicity", "el_status", "gender")
     one_way: tuple[str, ...] = ("econ_status", "disability_status")
+    crossed_with: tuple[str, ...] = ()
+    rollups: tuple[Rollup, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every column that splits an organisation's students, grade first."""
-        return ("grade", *self.crossed, *self.one_way)
+        return ("grade", *self.crossed, *self.side_columns)
+
+    @property
+    def side_columns(self) -> tuple[str, ...]:
+        """The columns of which a cell is split by one at most."""
+        return (*self.one_way, *(rollup.dimension for rollup in self.rollups))
 
 
 @dataclass(frozen=True)
@@ -72,18 +87,17 @@ class Members:
 class System:
     """Distinct student sets and the distinct lines among them.
 
-    Cells that hold the same students (the only child of a parent and the parent) are one set, so
-    that one decision falls on all of them. `set_of_cell` maps a cell's position to its set.
-    `matrix` has a row per line and a column per set: 1 for the parent, -1 for each child, and
-    `matrix @ x == 0` for every statistic x that adds up over students. `organisation` and `grade`
-    number each cell's organisation and grade; `within[a, b]` says that organisation a lies within b
-    (itself included).
+    Cells that hold the same students (the only child of a parent and the parent, two roll-ups of
+    the same members) are one set, so that one decision falls on all of them. `set_of_cell` maps a
+    cell's position to its set. `matrix` has a row per line and a column per set: 1 for the parent,
+    -1 for each child, and `matrix @ x == 0` for every statistic x that adds up over students.
+    `organisation` numbers each cell's organisation; `within[a, b]` says that organisation a lies
+    within b (itself included).
     """
 
     set_of_cell: Ints
     matrix: sparse.csr_array
     organisation: Ints
-    grade: Ints
     within: sparse.csr_array
 
     @property
@@ -91,44 +105,18 @@ class System:
         """How many distinct student sets the cells hold."""
         return int(self.matrix.shape[1])
 
-    @cached_property
-    def by_set(self) -> sparse.csc_array:
-        """The same matrix, quick to cut by sets."""
-        return self.matrix.tocsc()
-
-    @cached_property
-    def lines_of(self) -> sparse.csr_array:
-        """Which lines a set is in: a row per set, a column per line, ones."""
-        return abs(self.matrix).T.tocsr()
-
-    @cached_property
-    def members(self) -> sparse.csr_array:
-        """Which sets are in a line, its parent included: a row per line, ones."""
-        return abs(self.matrix)
-
-    @cached_property
-    def children(self) -> sparse.csr_array:
-        """Which sets are a line's children: a row per line, ones."""
-        return _filled(self.members - self.parents)
-
-    @cached_property
-    def parents(self) -> sparse.csr_array:
-        """Which set is a line's parent: a row per line, one 1."""
-        return _filled(self.matrix.maximum(0))
-
 
 def build_system(cells: pd.DataFrame, splits: pd.DataFrame, dimensions: Dimensions) -> System:
-    """Returns the system of every line over dimensions and splits, checked to add up.
+    """Returns the system of every line over dimensions, roll-ups and splits, checked to add up.
 
     Raises:
         CellsDoNotAddUp: a cell twice, a parent missing, or a sum that is not its parent's.
     """
     grid = encode_cells(cells, dimensions)
-    members = _collect_members(grid, splits)
+    members = _collect_members(cells, grid, splits, dimensions)
     _require_sums(cells, members)
-    set_of_cell = _merge_only_children(members, len(cells))
-    matrix = _line_matrix(members, set_of_cell)
-    return System(set_of_cell, matrix, grid.organisation, grid.codes[:, 0], _within(members, grid))
+    set_of_cell, matrix = _merge_equal_sets(members, len(cells))
+    return System(set_of_cell, matrix, grid.organisation, _within(members, grid))
 
 
 def encode_cells(cells: pd.DataFrame, dimensions: Dimensions) -> Grid:
@@ -162,13 +150,19 @@ def _codes_from_all(column: pd.Series) -> Ints:
     return order[codes].astype(np.int64) + first
 
 
-def _collect_members(grid: Grid, splits: pd.DataFrame) -> Members:
-    """Every line's members, over all dimensions and all splits, lines numbered from 0."""
-    cell_at = pd.Series(np.arange(len(grid.key)), index=grid.key)
+def _collect_members(
+    cells: pd.DataFrame, grid: Grid, splits: pd.DataFrame, dimensions: Dimensions
+) -> Members:
+    """Every line's members, over all dimensions, roll-ups and splits, lines numbered from 0."""
+    cell_at = pd.Index(grid.key)
     pieces, taken = [], 0
-    for group, parent_key, child in (*_dimension_members(grid), _split_members(grid, splits)):
+    for group, parent_key, child in (
+        *_dimension_members(grid),
+        *_rollup_members(cells, grid, dimensions),
+        _split_members(grid, splits),
+    ):
         line = pd.factorize(pd.MultiIndex.from_arrays([group, parent_key]))[0] + taken
-        parent = cell_at.index.get_indexer(parent_key)
+        parent = cell_at.get_indexer(parent_key)
         pieces.append(np.column_stack([line, parent, child]))
         taken = line.max(initial=taken - 1) + 1
     line, parent, child = np.concatenate(pieces).T.astype(np.int64)
@@ -180,6 +174,43 @@ def _dimension_members(grid: Grid) -> Iterator[tuple[Ints, Ints, Ints]]:
     for stride, codes in zip(grid.strides, grid.codes.T, strict=True):
         child = np.flatnonzero(codes)
         yield np.zeros_like(child), grid.key[child] - codes[child] * stride, child
+
+
+def _rollup_members(
+    cells: pd.DataFrame, grid: Grid, dimensions: Dimensions
+) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Yields (group, parent's key, child) of the lines over the members of each roll-up's codes.
+
+    A member that is in no code's union has no parent. A member without a cell holds nobody.
+
+    Raises:
+        CellsDoNotAddUp: a roll-up's cell none of whose members has a cell.
+    """
+    for rollup in dimensions.rollups:
+        own, base = (dimensions.columns.index(c) for c in (rollup.dimension, rollup.of))
+        rolled_up = np.flatnonzero(grid.codes[:, own])
+        if not len(rolled_up):
+            continue
+        others = np.delete(grid.codes[:, 1:], base - 1, axis=1)
+        child = np.flatnonzero((grid.codes[:, base] > 0) & ~others.any(axis=1))
+        code = _codes_of_members(cells, grid.codes[:, own], child, rollup)
+        steps = code * grid.strides[own] - grid.codes[child, base] * grid.strides[base]
+        key = np.where(code > 0, grid.key[child] + steps, -1)
+        empty = np.zeros(len(cells), dtype=bool)
+        empty[rolled_up[~np.isin(grid.key[rolled_up], key)]] = True
+        if empty.any():
+            raise CellsDoNotAddUp(f"roll-ups without a member's cell: {_name(cells, empty)}")
+        yield np.zeros_like(child), key, child
+
+
+def _codes_of_members(cells: pd.DataFrame, codes: Ints, child: Ints, rollup: Rollup) -> Ints:
+    """Returns the number of the roll-up's code that each child is a member of, 0 for none."""
+    number = dict(zip(_text(cells[rollup.dimension]), codes.tolist(), strict=True))
+    union = {
+        member: number.get(c, 0) for c, members in rollup.members.items() for member in members
+    }
+    values = _text(cells[rollup.of]).iloc[child]
+    return np.array([union.get(value, 0) for value in values], dtype=np.int64)
 
 
 def _split_members(grid: Grid, splits: pd.DataFrame) -> tuple[Ints, Ints, Ints]:
@@ -219,7 +250,7 @@ def _require_sums(cells: pd.DataFrame, members: Members) -> None:
             )
 
 
-def _name(cells: pd.DataFrame, chosen: NDArray[np.bool_]) -> str:
+def _name(cells: pd.DataFrame, chosen: Flags) -> str:
     """Names the chosen cells by key, sorted, at most twenty; never a value."""
     keys = cells.loc[chosen].drop(columns=["n_tested", "n_proficient"]).astype(str)
     names = sorted({"/".join(row) for row in keys.itertuples(index=False)})
@@ -227,12 +258,37 @@ def _name(cells: pd.DataFrame, chosen: NDArray[np.bool_]) -> str:
     return ", ".join(names[:MOST_OFFENDERS_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _merge_only_children(members: Members, cell_count: int) -> Ints:
-    """Returns for each cell the number of its student set: an only child is its parent."""
+def _merge_equal_sets(members: Members, cell_count: int) -> tuple[Ints, sparse.csr_array]:
+    """Returns the number of each cell's student set, and the matrix of lines over sets.
+
+    An only child is its parent; and where two lines agree in all but one set each, those two are
+    the same students, such as two roll-ups of the same members.
+    """
     only = np.bincount(members.line)[members.line] == 1
     ends = (members.parent[only], members.child[only])
-    same = sparse.coo_array((np.ones(only.sum()), ends), shape=(cell_count, cell_count))
-    return csgraph.connected_components(same, directed=False)[1].astype(np.int64)
+    set_of_cell = _joined(ends, cell_count)
+    while True:
+        matrix = _line_matrix(members, set_of_cell)
+        first, second = _alike_but_for_one(matrix)
+        if not len(first):
+            return set_of_cell, matrix
+        set_of_cell = _joined((first, second), matrix.shape[1])[set_of_cell]
+
+
+def _joined(ends: tuple[Ints, Ints], count: int) -> Ints:
+    """Returns for each of `count` things the number of those that it is tied to by pairs."""
+    ties = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(count, count))
+    return csgraph.connected_components(ties, directed=False)[1].astype(np.int64)
+
+
+def _alike_but_for_one(matrix: sparse.csr_array) -> tuple[Ints, Ints]:
+    """Returns pairs of sets of which each completes the same rest of a line in the same way."""
+    weighted, hashed = _hashes(matrix)
+    rest = np.repeat(hashed, np.diff(matrix.indptr)) - weighted
+    order = np.lexsort((matrix.data, rest))
+    rest, sign, sets = rest[order], matrix.data[order], matrix.indices[order].astype(np.int64)
+    alike = (rest[1:] == rest[:-1]) & (sign[1:] == sign[:-1]) & (sets[1:] != sets[:-1])
+    return sets[:-1][alike], sets[1:][alike]
 
 
 def _line_matrix(members: Members, set_of_cell: Ints) -> sparse.csr_array:
@@ -252,13 +308,17 @@ def _line_matrix(members: Members, set_of_cell: Ints) -> sparse.csr_array:
 
 def _first_of_each(matrix: sparse.csr_array) -> Ints:
     """Returns the rows that are not empty, one of those that are equal (by a 64-bit hash)."""
-    weight = np.random.default_rng(0).integers(1, 2**62, size=matrix.shape[1])
-    hashed = np.add.reduceat(
-        np.append(matrix.data.astype(np.int64) * weight[matrix.indices], 0), matrix.indptr[:-1]
-    )
+    hashed = _hashes(matrix)[1]
     filled = np.diff(matrix.indptr) > 0
     rows = np.flatnonzero(filled)
     return rows[np.sort(np.unique(hashed[filled], return_index=True)[1])]
+
+
+def _hashes(matrix: sparse.csr_array) -> tuple[Ints, Ints]:
+    """Returns random 64-bit numbers of each entry and, their sums, of each row (see indptr)."""
+    weight = np.random.default_rng(0).integers(1, 2**62, size=matrix.shape[1])
+    weighted = matrix.data.astype(np.int64) * weight[matrix.indices]
+    return weighted, np.add.reduceat(np.append(weighted, 0), matrix.indptr[:-1])
 
 
 def _within(members: Members, grid: Grid) -> sparse.csr_array:
@@ -272,9 +332,3 @@ def _within(members: Members, grid: Grid) -> sparse.csr_array:
         if further.nnz == reach.nnz:
             return further.tocsr()
         reach = further
-
-
-def _filled(matrix: sparse.csr_array) -> sparse.csr_array:
-    matrix = matrix.tocsr()
-    matrix.eliminate_zeros()
-    return matrix

@@ -10,12 +10,13 @@ from validation.rule import Rows, Rule
 def rfep_without_date(rows: Rows) -> np.ndarray:
     """Return where a reclassified student has no reclassification date.
 
-    Judged only where the source carries that date.
+    Judged only where the source carries that date in every layout: the rows do not tell theirs.
 
     Source: CALPADS requires the start date of every status but EO (error IVR0164); the CAASPP
     student data layout 2021-22 carries it as field 27.
     """
-    if "rfep_date" not in rows.source.fields:
+    lacking = any("rfep_date" in layout.absent for layout in rows.source.layouts)
+    if lacking or "rfep_date" not in rows.source.fields:
         return np.zeros(len(rows), dtype=bool)
     return rows.is_code("el_status", "RFEP") & ~rows.has("rfep_date")
 

@@ -181,7 +181,8 @@ def count_released(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnec
 
 
 def _cells_of(context: Context, con: duckdb.DuckDBPyConnection, results: str) -> CellPlan:
-    cell_plan = CellPlan.configured(context.catalogue.marts, context.catalogue.assessments)
+    catalogue = context.catalogue
+    cell_plan = CellPlan.configured(catalogue.marts, catalogue.assessments, catalogue.vocabularies)
     organisations = orgs.Organisations("partners", "networks", "names")
     build_cells(con, results, organisations, cell_plan)
     return cell_plan
@@ -264,9 +265,8 @@ def _configured_dimensions(
 ) -> None:
     """Write the dimensions that configuration alone decides."""
     catalogue = context.catalogue
-    groups = ["grade", *catalogue.marts.crossed, *catalogue.marts.one_way]
     con.register("assessments_given", dims.dim_assessment(catalogue.assessments))
-    con.register("groups_given", dims.dim_student_group(catalogue.vocabularies, groups))
+    con.register("groups_given", dims.dim_student_group(catalogue.vocabularies, catalogue.marts))
     writer.dimension("dim_assessment", "SELECT * FROM assessments_given")
     writer.dimension("dim_student_group", "SELECT * FROM groups_given")
 

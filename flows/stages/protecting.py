@@ -29,7 +29,7 @@ def decide(con: duckdb.DuckDBPyConnection, plan: CellPlan, marts: Marts) -> str:
         "suppression_reason VARCHAR, rate_coding VARCHAR)"
     )
     rule = _rule(marts)
-    dimensions = Dimensions(plan.crossed, plan.one_way)
+    dimensions = Dimensions(plan.crossed, plan.one_way, plan.crossed_with, plan.rollups)
     systems = con.execute(f"SELECT DISTINCT {', '.join(SYSTEM)} FROM {CELLS} ORDER BY ALL")
     given = (_cells_of(con, plan, system) for system in systems.fetchall())
     for decided in _protect_all(given, dimensions, rule):

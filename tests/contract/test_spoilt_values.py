@@ -59,8 +59,8 @@ def spoilt(row: Row, one: Field, cells: list[str], text: str, reading: Reading) 
     blank = {}
     for override in one.spec.overrides:
         column = reading.spelled(override.column)
-        if column in row and row[column] in override.values:
-            blank[column] = ""
+        behind = [record.behind(column) for record in reading.records] if column else []
+        blank |= {place: "" for place in behind if place and row.get(place) in override.values}
     fitting = {cell: text[: reading.widths.get(cell, len(text))] for cell in cells}
     return {**row, **blank, **fitting}
 

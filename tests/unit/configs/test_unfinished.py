@@ -167,6 +167,6 @@ def test_a_vocabulary_changes_the_sources_of_the_tables_that_use_it(tmp_path):
     sources = load_catalogue().sources.values()
     changed = changed_by(tmp_path, "vocabulary/student_group.yml", code)
     assert changed == {one.name for one in sources if one.table == "published_result"}
-    changed = changed_by(tmp_path, "vocabulary/el_status.yml", code)
+    changed = changed_by(tmp_path, "vocabulary/gender.yml", code)
     results = {one.name for one in sources if one.table == "student_result"}
     assert results < changed and "ca_school_directory" not in changed

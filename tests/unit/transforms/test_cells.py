@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from configs.errors import PublicationHeld
 from configs.models import Assessment
-from transforms.cell_plan import CellPlan, KeyLayout
+from transforms.cell_keys import KeyLayout
+from transforms.cell_plan import CellPlan
 from transforms.cells import build_cells
 from transforms.organisations import Organisations
 

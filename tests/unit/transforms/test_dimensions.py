@@ -6,7 +6,7 @@ import json
 
 import duckdb
 
-from configs.models import Assessment, Vocabulary
+from configs.models import Assessment, Marts, Vocabulary
 from transforms.dimensions import dim_assessment, dim_school_sql, dim_student_group
 
 
@@ -138,10 +138,44 @@ def test_assessments_have_a_row_for_each_subject_and_level():
     assert dim_assessment({}).num_rows == 0
 
 
+def groups(codes: dict[str, dict[str, object]], kind: str, **vocabulary: str) -> list[dict]:
+    """The rows of one dimension, `group_status`, of a kind."""
+    listed = Vocabulary(name="group_status", citation="none", codes=codes, **vocabulary)
+    grades = Vocabulary(name="grade", citation="none", codes={})
+    dimensions = {"crossed": [], "one_way": [], "rollups": []}
+    dimensions[kind] = ["group_status"]
+    marts = Marts(**dimensions, suppression={"extreme_bands": []})
+    rows = dim_student_group({"group_status": listed, "grade": grades}, marts).to_pylist()
+    return [row for row in rows if row["dimension"] == "group_status"]
+
+
 def test_student_groups_keep_order_and_what_others_call_them_and_begin_with_all():
     codes = {"M": {"label": "Male", "external": {"b": "2", "a": "1"}}, "F": {"label": "Female"}}
-    vocabulary = Vocabulary(name="gender", citation="none", codes=codes)
-    rows = dim_student_group({"gender": vocabulary}, ["gender"]).to_pylist()
+    rows = groups(codes, "crossed")
     assert [(row["code"], row["group_order"]) for row in rows] == [("all", 0), ("M", 1), ("F", 2)]
     assert json.loads(rows[1]["external_ids"]) == {"a": "1", "b": "2"}
-    assert {row["dimension"] for row in rows} == {"gender"}
+    assert {row["dimension_kind"] for row in rows} == {"crossed"}
+
+
+def test_what_known_systems_call_a_group_stands_in_columns_of_its_own():
+    names = {"caaspp": "28", "edfacts": "MS", "edfi": "Migrant", "dashboard": "MIG"}
+    row = groups({"MIGRANT": {"label": "Migrant", "external": names}}, "one_way")[1]
+    columns = ("caaspp_group_id", "edfacts_code", "edfi_descriptor", "dashboard_code")
+    assert [row[column] for column in columns] == list(names.values())
+    assert groups({"OTHER": {"label": "Other"}}, "one_way")[1]["caaspp_group_id"] is None
+
+
+def test_a_roll_up_names_its_base_and_the_codes_that_it_joins():
+    codes = {"EVER": {"label": "Ever", "members": ["EL", "RFEP"]}}
+    rows = groups(codes, "rollups", rolls_up="el_status")
+    assert [(row["dimension_kind"], row["rolls_up"]) for row in rows] == [
+        ("rollup", "el_status")
+    ] * 2
+    assert [json.loads(row["members"]) for row in rows] == [[], ["EL", "RFEP"]]
+
+
+def test_a_grade_is_a_dimension_too():
+    marts = Marts(crossed=[], one_way=[], suppression={"extreme_bands": []})
+    grades = Vocabulary(name="grade", citation="none", codes={"03": {"label": "Grade 3"}})
+    (_, third) = dim_student_group({"grade": grades}, marts).to_pylist()
+    assert (third["dimension"], third["dimension_kind"], third["code"]) == ("grade", "grade", "03")

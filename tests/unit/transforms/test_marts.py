@@ -19,9 +19,14 @@ CONTRACT = (
     *("org_level", "org_id", "org_name"),
     *("ethnicity", "el_status", "gender", "econ_status", "disability_status"),
     *("n_tested", "n_proficient", "pct_proficient", "pct_proficient_low", "pct_proficient_high"),
-    *("mean_scale_score", "rate_coding", "suppressed"),
+    *("mean_scale_score", "distance_from_standard", "performance_index"),
+    *("rate_coding", "suppressed"),
 )
 MEASURES = CONTRACT[13:19]
+STATISTICS = (
+    *("n_scores", "score_sum", "score_squares", "n_distances", "distance_sum"),
+    *("n_level_1", "n_level_2", "sd_scale_score"),
+)
 MARTS = Marts(
     crossed=["ethnicity", "el_status", "gender"],
     one_way=["econ_status", "disability_status"],
@@ -69,6 +74,9 @@ def connection(cells, decisions=()):
             "n_proficient": above,
             "score_sum": 100.0 * (below + above) + 1,
             "n_scores": below + above,
+            "score_squares": 10_000.0 * (below + above) + 201,
+            "n_distances": 0,
+            "distance_sum": 0.0,
             "n_level_1": below,
             "n_level_2": above,
         }
@@ -98,7 +106,7 @@ def records(con, sql):
 def test_columns_stand_in_the_order_of_the_contract():
     con = connection([(8, 12)], [(1, False, None, "exact")])
     assert tuple(records(con, published_achievement_sql(PLAN, MARTS, "decisions"))[0]) == CONTRACT
-    exact = (*CONTRACT, "suppression_reason")
+    exact = (*CONTRACT, "suppression_reason", *STATISTICS)
     assert tuple(records(con, exact_achievement_sql(PLAN, MARTS))[0]) == exact
     assert tuple(records(con, exact_achievement_sql(PLAN, MARTS, "decisions"))[0]) == exact
 
@@ -214,3 +222,46 @@ def test_exact_levels_show_hidden_cells_and_say_that_they_are_hidden():
     assert [(row["n"], row["suppressed"]) for row in rows] == [(8, True), (1, True)]
     rows = records(con, exact_level_sql(PLAN, MARTS))
     assert [(row["n"], row["suppressed"]) for row in rows] == [(8, None), (1, None)]
+
+
+def one_row(changes, plan=PLAN, decision=(False, None, "exact")):
+    con = connection([(8, 12, changes)], [(1, *decision)])
+    (exact,) = records(con, exact_achievement_sql(plan, MARTS, "decisions"))
+    (published,) = records(con, published_achievement_sql(plan, MARTS, "decisions"))
+    return exact, published
+
+
+def test_distance_from_standard_is_of_all_tested_students_or_null():
+    exact, published = one_row({"n_distances": 20, "distance_sum": -53.0})
+    assert (exact["distance_from_standard"], published["distance_from_standard"]) == (-2.65, -3.0)
+    exact, published = one_row({"n_distances": 19, "distance_sum": -53.0})
+    assert (exact["distance_from_standard"], published["distance_from_standard"]) == (None, None)
+
+
+def test_distance_from_standard_spans_grades_whose_scales_do_not():
+    changes = {"assessment": "stepped", "n_distances": 20, "distance_sum": 40.0}
+    exact, _ = one_row(changes)
+    assert (exact["mean_scale_score"], exact["sd_scale_score"]) == (None, None)
+    assert exact["distance_from_standard"] == 2.0
+
+
+def test_the_performance_index_weighs_levels_only_where_the_assessment_says_how():
+    weighed = PLAN.assessments["upright"].model_copy(update={"index_weights": [200.0, 1000.0]})
+    plan = CellPlan(PLAN.crossed, PLAN.one_way, {**PLAN.assessments, "upright": weighed})
+    assert [row["performance_index"] for row in one_row({}, plan)] == [680.0, 680.0]
+    assert [row["performance_index"] for row in one_row({}, PLAN)] == [None, None]
+    unlevelled = one_row({"n_level_1": 7}, plan)
+    assert [row["performance_index"] for row in unlevelled] == [None, None]
+
+
+@pytest.mark.parametrize("decision", [(True, "small", "exact"), (False, None, "top")])
+def test_distance_and_index_are_published_only_where_the_rate_is(decision):
+    _, published = one_row({"n_distances": 20, "distance_sum": 40.0}, PLAN, decision)
+    assert (published["distance_from_standard"], published["performance_index"]) == (None, None)
+
+
+def test_the_standard_deviation_is_that_of_the_sample():
+    exact, published = one_row({"score_sum": 2001.0, "score_squares": 200_961.0})
+    # (200961 - 2001^2 / 20) / 19
+    assert exact["sd_scale_score"] == pytest.approx(6.3285069, abs=1e-7)
+    assert "sd_scale_score" not in published

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 
 import duckdb
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transforms.roster import fill_from_roster
+from transforms.roster import STATES_OF_A_DAY, fill_from_roster
 
 DIMENSIONS = ("el_status", "gender")
 RESULT = {
@@ -40,7 +41,7 @@ ENROLMENT = {
     "econ_status": None,
 }
 STATUS = {"record_kind": "EL_STATUS", "end_date": None, "gender": None}
-DATES = ("test_date", "begin_date", "end_date")
+DATES = ("test_date", "begin_date", "end_date", "el_entry_date", "rfep_date", "us_school_date")
 
 
 def make(con, name, columns, rows):
@@ -261,3 +262,66 @@ def test_the_rows_are_exactly_those_of_the_results(results, roster):
     assert [row[0] for row in found] == sorted(row["student_id"] for row in results)
     stated = sorted(row["student_id"] for row in results if row["gender"])
     assert [row[0] for row in found if row[4] == "extract"] == stated
+
+
+DAYS = ("el_entry_date", "rfep_date", "us_school_date")
+
+
+def days(results, roster, status="EL"):
+    """What becomes of the days of each test, where only some rows of the roster tell them."""
+    con = duckdb.connect()
+    result = RESULT | {"el_status": status} | dict.fromkeys(DAYS)
+    enrolment = ENROLMENT | {"el_status": None} | dict.fromkeys(DAYS)
+    make(con, "results", result, [result | changes for changes in results])
+    make(con, "roster", enrolment, [enrolment | changes for changes in roster])
+    name = fill_from_roster(con, "results", "roster", DIMENSIONS, DAYS)
+    columns = ", ".join(f"{day}, {day}_origin" for day in DAYS)
+    return con.execute(f"SELECT {columns} FROM {name} ORDER BY student_id").fetchall()
+
+
+def test_days_that_the_roster_tells_are_filled_and_say_so():
+    told = {"us_school_date": date(2019, 9, 2), "el_entry_date": date(2019, 10, 1)}
+    stated = {"el_entry_date": date(2018, 1, 1)}
+    assert days([{}], [told]) == [
+        (date(2019, 10, 1), "roster", None, "unknown", date(2019, 9, 2), "roster")
+    ]
+    assert days([stated], [told])[0][:2] == (date(2018, 1, 1), "extract")
+
+
+def test_the_day_of_a_status_is_that_on_which_it_first_began():
+    first = STATUS | {"school_year": 2018, "begin_date": date(2017, 9, 1), "el_status": "EL"}
+    again = first | {"school_year": 2022, "begin_date": date(2021, 9, 1)}
+    reclassified = first | {"begin_date": date(2024, 1, 9), "el_status": "RFEP"}
+    found = days([{}], [{}, again, first, reclassified], status="RFEP")
+    assert found == [(date(2017, 9, 1), "roster", date(2024, 1, 9), "roster", None, "unknown")]
+
+
+def test_a_reclassification_after_the_test_is_no_day_of_the_test():
+    later = STATUS | {"begin_date": date(2024, 5, 1), "el_status": "RFEP"}
+    assert days([{}], [{}, later])[0][2:4] == (None, "unknown")
+
+
+def test_nobody_looks_for_the_days_of_who_never_was_a_learner():
+    told = {"us_school_date": date(2019, 9, 2)}
+    assert days([{}], [told], status="EO")[0][4:] == (None, "unknown")
+
+
+@pytest.mark.parametrize("dimension", ["foster_status", "homeless_status", "migrant_status"])
+def test_a_programme_that_begins_after_the_test_is_none_of_the_test(dimension):
+    assert dimension in STATES_OF_A_DAY
+    con = duckdb.connect()
+    make(con, "results", RESULT | {dimension: None}, [RESULT | {dimension: None}])
+    begun = ENROLMENT | {"begin_date": date(2024, 4, 11), dimension: "YES"}
+    make(con, "roster", begun, [begun])
+    name = fill_from_roster(con, "results", "roster", [dimension])
+    assert con.execute(f"SELECT {dimension} FROM {name}").fetchall() == [(None,)]
+
+
+@pytest.mark.parametrize("dimension", ["lunch_status", "parent_education_status"])
+def test_what_holds_for_the_year_or_the_person_may_be_told_later(dimension):
+    con = duckdb.connect()
+    make(con, "results", RESULT | {dimension: None}, [RESULT | {dimension: None}])
+    told = ENROLMENT | {"begin_date": date(2024, 5, 1), dimension: "TOLD"}
+    make(con, "roster", told, [told])
+    name = fill_from_roster(con, "results", "roster", [dimension])
+    assert con.execute(f"SELECT {dimension} FROM {name}").fetchall() == [("TOLD",)]

@@ -20,6 +20,7 @@ ARROW = {
     "integer": pa.int32(),
     "decimal": pa.float64(),
     "date": pa.date32(),
+    "boolean": pa.bool_(),
 }
 GOOD_ROW = {
     "assessment": "ruler",

@@ -126,6 +126,15 @@ def test_rfep_without_date_is_not_flagged_where_the_source_carries_no_date(check
     assert checked({"el_status": "RFEP"}, source=bare).flags.num_rows == 0
 
 
+def test_rfep_without_date_is_not_flagged_where_a_layout_of_the_source_lacks_the_date(
+    checked, source
+):
+    (layout, *_) = source.layouts
+    poorer = layout.model_copy(update={"name": "poorer", "absent": ["rfep_date"]})
+    both = source.model_copy(update={"layouts": [*source.layouts, poorer]})
+    assert checked({"el_status": "RFEP"}, source=both).flags.num_rows == 0
+
+
 def test_a_score_without_its_level_and_a_level_without_its_score_are_flagged(checked):
     rows = ({}, {"performance_level": None}, {"scale_score": None})
     assert pairs(checked(*rows).flags) == [(3, "SCORE_WITHOUT_LEVEL"), (4, "LEVEL_WITHOUT_SCORE")]

@@ -1,0 +1,459 @@
+"""Growth of invented schools: from student results to both twins of the marts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pytest
+
+from configs.models import Assessment, Marts
+from transforms.breaks import breaks_relation
+from transforms.cell_plan import CellPlan
+from transforms.cells import build_cells
+from transforms.growth import (
+    GrowthInputs,
+    build_growth,
+    exact_growth_sql,
+    growth_key,
+    published_growth_sql,
+)
+from transforms.growth_matching import match_prior
+from transforms.growth_statistics import growth_plan, growth_statistics, students_sql
+from transforms.growth_transition import (
+    exact_transition_sql,
+    published_transition_sql,
+    transition_key,
+)
+from transforms.growth_vendor import build_vendor_cells
+from transforms.organisations import Organisations
+from transforms.statistics.proportions import newcombe_difference, newcombe_paired
+
+MARTS = Marts.model_validate(
+    {
+        "crossed": ["ethnicity"],
+        "one_way": ["prior_status"],
+        "crossed_with": ["ethnicity"],
+        "suppression": {"minimum_n": 11, "extreme_bands": [[11, 20], [20, 10], [40, 5]]},
+    }
+)
+
+
+@dataclass(frozen=True)
+class Student:
+    """One result: who, when, where, which level and score, and what a vendor says of it."""
+
+    student_id: str
+    school_year: int
+    grade: str
+    level: int | None
+    score: float | None = None
+    ethnicity: str = "ASIAN"
+    school_id: str = "S1"
+    test_window: str = "annual"
+    growth_index: float | None = None
+    growth_percentile: int | None = None
+    growth_met: bool | None = None
+    growth_norm: str | None = None
+
+
+def _assessment(**more: Any) -> Assessment:
+    return Assessment.model_validate(
+        {
+            "name": "map",
+            "title": "M",
+            "citation": "invented",
+            "subjects": ["math"],
+            "levels": [{"order": k, "label": f"level {k}"} for k in (1, 2, 3, 4)],
+            "proficient_from": 3,
+            "scale": "vertical",
+            "score_ranges": [
+                {"subject": "math", "grade": g, "lowest": 0, "highest": 900, "cuts": [100, c, 500]}
+                for g, c in (("03", 200), ("04", 250))
+            ],
+            **more,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Built:
+    """The twins of both marts, as rows by column."""
+
+    growth: list[dict[str, Any]]
+    shown: list[dict[str, Any]]
+    moves: list[dict[str, Any]]
+    shown_moves: list[dict[str, Any]]
+
+    def one(self, growth_type: str, **key: Any) -> dict[str, Any]:
+        """Return the only row of a type with that key, 'all' where nothing is said."""
+        return _only(self.growth, growth_type=growth_type, **key)
+
+
+def _only(rows: list[dict[str, Any]], **key: Any) -> dict[str, Any]:
+    wanted = {"org_level": "school", "grade": "all", "ethnicity": "all", **key}
+    found = [row for row in rows if all(row[c] == v for c, v in wanted.items())]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def _build(
+    students: Sequence[Student], assessment: Assessment | None = None, *, shown: bool = False
+) -> Built:
+    """Build both marts: the published twins only where they are asked for."""
+    assessments = {"map": assessment or _assessment()}
+    plan = CellPlan(("ethnicity",), ("prior_status",), assessments, ("ethnicity",))
+    con = duckdb.connect()
+    _results(con, students)
+    con.execute("CREATE TABLE partners (school_key VARCHAR)")
+    con.execute("CREATE TABLE networks (network VARCHAR, school_key VARCHAR)")
+    con.execute(
+        "CREATE TABLE names (org_level VARCHAR, org_id VARCHAR, school_year INTEGER, "
+        "org_name VARCHAR)"
+    )
+    match_prior(con, "results", "results", "matched")
+    con.execute(f"CREATE TEMP TABLE students AS {students_sql('matched', plan)}")
+    organisations = Organisations("partners", "networks", "names")
+    build_cells(con, "students", organisations, plan)
+    own = growth_plan(plan)
+    build_cells(con, "students", organisations, own, growth_statistics(own), name="growth_cells")
+    build_vendor_cells(con, "students", "growth_cells", plan)
+    con.register("breaks", breaks_relation(assessments))
+    _achievement(con)
+    exact = GrowthInputs("exact_rows", "growth_cells", "vendor_cells", "breaks")
+    build_growth(con, plan, MARTS, exact, "growth")
+    growth = _rows(con, exact_growth_sql(plan, "growth"), growth_key(plan))
+    moves = _rows(con, exact_transition_sql(plan, "growth"), transition_key(plan))
+    if not shown:
+        return Built(growth, [], moves, [])
+    public = GrowthInputs("shown_rows", "growth_cells", "vendor_cells", "breaks", published=True)
+    build_growth(con, plan, MARTS, public, "growth_shown")
+    return Built(
+        growth,
+        _rows(con, published_growth_sql(plan, MARTS, "growth_shown"), growth_key(plan)),
+        moves,
+        _rows(con, published_transition_sql(plan, MARTS, "growth_shown"), transition_key(plan)),
+    )
+
+
+def _results(con: duckdb.DuckDBPyConnection, students: Sequence[Student]) -> None:
+    con.execute(
+        "CREATE TABLE results (student_id VARCHAR, school_year INTEGER, grade VARCHAR, "
+        "performance_level INTEGER, scale_score DOUBLE, ethnicity VARCHAR, school_id VARCHAR, "
+        "test_window VARCHAR, growth_index DOUBLE, growth_percentile INTEGER, "
+        "growth_met BOOLEAN, growth_norm VARCHAR)"
+    )
+    con.executemany(
+        "INSERT INTO results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [list(vars(student).values()) for student in students],
+    )
+    for column, value in (
+        ("assessment", "map"),
+        ("subject", "math"),
+        ("district_id", "D1"),
+    ):
+        con.execute(f"ALTER TABLE results ADD COLUMN {column} VARCHAR DEFAULT '{value}'")
+    con.execute("ALTER TABLE results ADD COLUMN is_scored BOOLEAN DEFAULT true")
+
+
+def _achievement(con: duckdb.DuckDBPyConnection) -> None:
+    """Make both twins of the mart of achievement: groups of ten and fewer are hidden."""
+    con.execute(
+        """
+        CREATE TABLE exact_rows AS
+        SELECT * EXCLUDE (n_proficient), if(is_levelled, n_proficient, NULL) AS n_proficient,
+            n_tested < 11 AS suppressed, 'exact' AS rate_coding,
+            if(n_scores = n_tested, score_sum / n_tested, NULL) AS mean_scale_score,
+            if(n_distances = n_tested, distance_sum / n_tested, NULL) AS distance_from_standard
+        FROM (SELECT *, n_level_1 + n_level_2 + n_level_3 + n_level_4 = n_tested AS is_levelled
+            FROM cells)
+        """
+    )
+    hidden = ", ".join(
+        f"if(suppressed, NULL, {column}) AS {column}"
+        for column in ("n_tested", "n_proficient", "mean_scale_score", "distance_from_standard")
+    )
+    con.execute(f"CREATE TABLE shown_rows AS SELECT * REPLACE ({hidden}) FROM exact_rows")
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str, key: Sequence[str]) -> list[dict[str, Any]]:
+    found = con.execute(sql)
+    names = [column[0] for column in found.description or []]
+    rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    keys = [tuple(row[column] for column in key) for row in rows]
+    assert len(set(keys)) == len(keys), "a key that stands twice"
+    return rows
+
+
+def _cohort(
+    levels: Sequence[tuple[int | None, int | None]], first: str = "s", **more: Any
+) -> Iterator[Student]:
+    """Yield students of grade 3 in 2024 and 4 in 2025: a level each, null where not tested."""
+    for place, (before, now) in enumerate(levels):
+        name = f"{first}{place}"
+        if before is not None:
+            yield Student(name, 2024, "03", before, 100.0 * before, **more)
+        if now is not None:
+            yield Student(name, 2025, "04", now, 100.0 * now, **more)
+
+
+def test_all_students_of_the_two_lowest_bands_moved_up() -> None:
+    levels = [(1, 2), (1, 3), (2, 3), (2, 4), (3, 3), (4, 3)]
+    row = _build(list(_cohort(levels))).one("matched")
+    assert (row["n_low_prior"], row["pct_low_up"]) == (4, 100)
+    moved = [row[column] for column in ("pct_up", "pct_same", "pct_down")]
+    assert moved == pytest.approx([400 / 6, 100 / 6, 100 / 6])
+
+
+def test_matched_students_are_measured_against_themselves() -> None:
+    levels = [(1, 3), (2, 2), (3, 4), (3, 2), (4, 4), (2, None), (None, 4)]
+    row = _build(list(_cohort(levels))).one("matched")
+    assert (row["n_tested"], row["n_prior"], row["n_matched"]) == (6, 5, 5)
+    assert row["match_rate"] == pytest.approx(500 / 6)
+    assert (row["pct_proficient"], row["pct_prior"], row["change_points"]) == (60, 60, 0)
+    low, high = newcombe_paired(2, 1, 1, 1, 0.95)
+    assert (row["change_low"], row["change_high"]) == pytest.approx((100 * low, 100 * high))
+    gains = [200, 0, 100, -100, 0]
+    assert row["mean_change"] == pytest.approx(40)
+    spread = sum((gain - 40) ** 2 for gain in gains) / 4
+    assert row["mean_change_se"] == pytest.approx((spread / 5) ** 0.5)
+    # Each score is held against the cut of its own grade: 200 in grade 3, 250 in grade 4.
+    assert row["distance_change"] == pytest.approx(40 - 50)
+    assert row["missing_reason"] is None
+
+
+def test_the_same_grade_a_year_before_is_not_the_same_students() -> None:
+    before = [Student(f"a{k}", 2024, "04", level, 300.0) for k, level in enumerate((1, 2, 3, 3))]
+    now = [Student(f"b{k}", 2025, "04", level, 330.0) for k, level in enumerate((3, 3, 4, 2))]
+    row = _build([*before, *now]).one("cross_section", grade="04")
+    assert (row["n_tested"], row["n_prior"], row["change_points"]) == (4, 4, 25)
+    low, high = newcombe_difference(3, 4, 2, 4, 0.95)
+    assert (row["change_low"], row["change_high"]) == pytest.approx((100 * low, 100 * high))
+    assert (row["mean_change"], row["n_matched"], row["prior_year"]) == (30, None, 2024)
+
+
+def test_a_cohort_is_held_against_the_grade_below_a_year_before() -> None:
+    built = _build(list(_cohort([(1, 3), (2, 3), (3, 3), (4, None)])))
+    row = built.one("cohort", grade="04")
+    assert (row["n_prior"], row["pct_prior"], row["pct_proficient"]) == (4, 50, 100)
+    assert row["mean_change"] == pytest.approx(300 - 250)
+    # There was no grade below that one, so nothing is said of it, and all grades are no cohort.
+    assert {r["grade"] for r in built.growth if r["growth_type"] == "cohort"} == {"04"}
+
+
+def test_a_missing_side_makes_a_missing_comparison() -> None:
+    old = list(_cohort([(1, 2), (2, 3)]))
+    new_group = [Student("n1", 2025, "04", 3, 300.0, ethnicity="WHITE")]
+    new_school = [Student("n2", 2025, "04", 3, 300.0, school_id="S2")]
+    built = _build([*old, *new_group, *new_school])
+    group = built.one("cross_section", org_id="D1/S1", ethnicity="WHITE")
+    school = built.one("cross_section", org_id="D1/S2")
+    assert (group["missing_reason"], school["missing_reason"]) == ("no_group", "no_prior")
+    for row in (group, school):
+        measures = ("n_prior", "change_points", "change_low", "change_high", "mean_change")
+        assert [row[column] for column in measures] == [None] * 5
+    nobody = built.one("matched", org_id="D1/S2")
+    assert (nobody["match_rate"], nobody["missing_reason"]) == (0, "nobody_matched")
+    assert nobody["change_points"] is None
+
+
+def test_a_student_without_a_level_leaves_no_rate_but_a_gain() -> None:
+    students = [*_cohort([(1, 2), (2, 3)]), Student("x", 2024, "03", None, 150.0)]
+    row = _build([*students, Student("x", 2025, "04", 3, 350.0)]).one("matched")
+    assert (row["missing_reason"], row["pct_up"], row["change_points"]) == ("no_levels", None, None)
+    assert row["mean_change"] == pytest.approx((100 + 100 + 200) / 3)
+
+
+@pytest.mark.parametrize(
+    ("kind", "cross_section", "matched", "mean_stays", "gain_stays"),
+    [
+        ("scale", "scale_break", "scale_break", False, False),
+        ("standard", "standard_break", "standard_break", True, True),
+        ("population", "population_break", None, False, True),
+    ],
+)
+def test_a_comparison_across_a_break_is_missing_with_its_reason(
+    kind: str, cross_section: str, matched: str | None, *, mean_stays: bool, gain_stays: bool
+) -> None:
+    breaks = [{"from_year": 2025, "kind": kind, "reason": "new", "citation": "invented"}]
+    built = _build(list(_cohort([(1, 2), (2, 3)])), _assessment(breaks=breaks))
+    apart, same = built.one("cohort", grade="04"), built.one("matched")
+    assert (apart["missing_reason"], apart["change_points"]) == (cross_section, None)
+    assert same["missing_reason"] == matched
+    assert (same["pct_up"] is None) == (matched is not None)
+    assert (apart["mean_change"] is not None, same["mean_change"] is not None) == (
+        mean_stays,
+        gain_stays,
+    )
+    assert bool(built.moves) == (matched is None)
+
+
+def test_gains_are_measured_on_a_scale_that_runs_over_the_grades_only() -> None:
+    built = _build(list(_cohort([(1, 2), (2, 3)])), _assessment(scale="by_grade"))
+    assert built.one("matched")["mean_change"] is None
+    assert built.one("cohort", grade="04")["mean_change"] is None
+    assert built.one("matched")["pct_up"] == 100
+
+
+def test_transitions_are_shares_of_the_level_before() -> None:
+    built = _build(list(_cohort([(1, 1), (1, 2), (1, 2), (1, 4), (3, 3)])))
+    matrix = {
+        (row["prior_level"], row["performance_level"]): (row["n"], row["pct"])
+        for row in built.moves
+        if row["org_level"] == "school" and row["grade"] == row["ethnicity"] == "all"
+    }
+    assert len(matrix) == 16
+    assert [matrix[1, k] for k in (1, 2, 3, 4)] == [(1, 25), (2, 50), (0, 0), (1, 25)]
+    assert matrix[3, 3] == (1, 100)
+    assert matrix[2, 2] == (0, None)
+
+
+def _tested(index: float | None, percentile: int | None, *, met: bool | None, norm: str) -> Any:
+    return {
+        "growth_index": index,
+        "growth_percentile": percentile,
+        "growth_met": met,
+        "growth_norm": norm,
+    }
+
+
+def test_growth_of_vendors_is_taken_in_and_never_mixed_across_norms() -> None:
+    said = [
+        _tested(0.5, 10, met=True, norm="2020"),
+        _tested(-0.1, 60, met=False, norm="2020"),
+        _tested(None, 90, met=None, norm="2020"),
+        _tested(2.0, 99, met=True, norm="2025"),
+        _tested(None, 20, met=None, norm="2020"),
+    ]
+    students = [Student(f"s{k}", 2025, "04", 3, 300.0, **more) for k, more in enumerate(said)]
+    built = _build([*students, Student("none", 2025, "04", 3, 300.0)])
+
+    def told(norm: str, measure: str, column: str) -> tuple[Any, ...]:
+        row = built.one("vendor", growth_norm=norm, growth_measure=measure)
+        return row["n_tested"], row["n_growth"], row[column]
+
+    assert told("2020", "growth_index", "mean_growth_index") == (6, 2, pytest.approx(0.2))
+    assert told("2020", "growth_percentile", "median_growth_percentile") == (6, 4, 40)
+    assert told("2020", "growth_met", "pct_met_growth") == (6, 2, 50)
+    assert told("2025", "growth_index", "mean_growth_index") == (6, 1, 2)
+    asian = built.one("vendor", growth_norm="2025", growth_measure="growth_met", ethnicity="ASIAN")
+    assert (asian["grade"], asian["pct_met_growth"]) == ("all", 100)
+
+
+@pytest.mark.parametrize(
+    ("values", "median"), [((7,), 7), ((1, 99), 50), ((5, 5, 80), 5), ((1, 2, 2, 3), 2)]
+)
+def test_the_median_of_percentiles(values: tuple[int, ...], median: float) -> None:
+    students = [
+        Student(f"s{k}", 2025, "04", 3, 300.0, growth_percentile=value)
+        for k, value in enumerate(values)
+    ]
+    row = _build(students).one("vendor", growth_measure="growth_percentile")
+    assert (row["median_growth_percentile"], row["growth_norm"]) == (median, "UNKNOWN")
+
+
+# Forty of level 1 and forty of level 3, whom nobody can be found in: 20 up, 40 stay, 20 down.
+MIXED = [*[(1, 2)] * 20, *[(1, 1)] * 20, *[(3, 3)] * 20, *[(3, 2)] * 20]
+
+
+def test_a_group_that_nobody_can_be_found_in_is_published_rounded() -> None:
+    built = _build(list(_cohort([*MIXED, (3, 4), *[(None, 1)] * 15])), shown=True)
+    row = _only(built.shown, growth_type="matched")
+    assert (row["suppressed"], row["n_tested"], row["n_matched"]) == (False, 96, 81)
+    assert (row["match_rate"], row["pct_up"], row["pct_down"]) == (84.4, 25.9, 24.7)
+    assert (row["n_low_prior"], row["pct_low_up"]) == (40, 50)
+    assert "mean_change_se" not in row
+    assert "missing_reason" not in row
+    matrix = [r for r in built.shown_moves if r["org_level"] == "school" and r["grade"] == "all"]
+    assert {r["suppressed"] for r in matrix} == {False}
+    assert sum(r["n"] for r in matrix if r["ethnicity"] == "all") == 81
+
+
+def test_movement_of_nearly_all_is_not_published_while_the_rest_of_the_row_is() -> None:
+    levels = [*[(1, 2)] * 22, *[(2, 3)] * 18, (3, 3), *[(None, 1)] * 15]
+    built = _build(list(_cohort(levels)), shown=True)
+    row = _only(built.shown, growth_type="matched")
+    assert (row["suppressed"], row["n_matched"]) == (False, 41)
+    assert [row[c] for c in ("pct_up", "pct_same", "pct_down", "pct_low_up")] == [None] * 4
+    assert row["mean_change"] is not None
+    assert {r["suppressed"] for r in built.shown_moves} == {True}
+    assert {r["n"] for r in built.shown_moves} == {None}
+
+
+def test_a_matrix_with_a_small_row_is_hidden_whole_and_so_is_one_that_gives_it_away() -> None:
+    small = [*MIXED, *[(4, 4)] * 4, *[(4, 3)] * 2]
+    students = [
+        *_cohort([*MIXED, *[(4, 4)] * 20, *[(4, 3)] * 20], first="a", ethnicity="ASIAN"),
+        *_cohort(small, first="w", ethnicity="WHITE"),
+    ]
+    built = _build(students, shown=True)
+    hidden = {
+        row["ethnicity"]: row["suppressed"]
+        for row in built.shown_moves
+        if row["org_level"] == "school" and row["grade"] == "all"
+    }
+    # All less ASIAN would be WHITE.
+    assert hidden["WHITE"]
+    assert hidden["ASIAN"] or hidden["all"]
+
+
+def test_a_change_is_published_only_if_both_years_are() -> None:
+    before = [Student(f"a{k}", 2024, "04", 1 + k % 4, 300.0) for k in range(40)]
+    few = [Student(f"c{k}", 2024, "04", 2, 300.0, ethnicity="WHITE") for k in range(5)]
+    now = [
+        Student(f"b{k}", 2025, "04", 1 + k % 4, 330.0, ethnicity=("ASIAN", "WHITE")[k % 2])
+        for k in range(60)
+    ]
+    built = _build([*before, *few, *now], shown=True)
+    whole = _only(built.shown, growth_type="cross_section", grade="04")
+    white = _only(built.shown, growth_type="cross_section", grade="04", ethnicity="WHITE")
+    assert (whole["suppressed"], whole["mean_change"], whole["n_prior"]) == (False, 30, 45)
+    assert white["suppressed"]
+    measures = set(white) - {*white.keys() & _key_columns(), "suppressed"}
+    assert {white[column] for column in measures} == {None}
+
+
+def _key_columns() -> set[str]:
+    plan = CellPlan(("ethnicity",), ("prior_status",), {}, ("ethnicity",))
+    return {*growth_key(plan), "prior_year", "prior_window"}
+
+
+def test_growth_of_vendors_is_hidden_where_it_tells_of_the_few_who_have_none() -> None:
+    def _some(count: int, of: int) -> list[Student]:
+        return [
+            Student(f"s{k}", 2025, "04", 3, 300.0, growth_index=0.1 if k < count else None)
+            for k in range(of)
+        ]
+
+    hidden = [
+        _only(_build(_some(count, 40), shown=True).shown, growth_type="vendor")["suppressed"]
+        for count in (5, 20, 35, 40)
+    ]
+    assert hidden == [True, False, True, False]
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    students = [*_cohort(MIXED, ethnicity="ASIAN"), *_cohort([(1, 3), (2, 1)], "w")]
+    students = [
+        Student(**{**vars(s), "growth_percentile": 1 + k % 99, "growth_index": k / 7})
+        for k, s in enumerate(students)
+    ]
+    shuffled = random.Random(5).sample(students, len(students))
+    assert _build(students, shown=True) == _build(shuffled, shown=True)
+
+
+def test_winter_and_spring_are_measured_from_fall_and_compared_with_the_same_season() -> None:
+    students = [
+        Student("s1", 2025, "04", 1, 100.0, test_window="fall"),
+        Student("s1", 2025, "04", 3, 150.0, test_window="spring"),
+        Student("s2", 2024, "04", 2, 120.0, test_window="spring"),
+    ]
+    built = _build(students)
+    matched = built.one("matched", test_window="spring")
+    apart = built.one("cross_section", test_window="spring")
+    assert (matched["prior_year"], matched["prior_window"]) == (2025, "fall")
+    assert (matched["mean_change"], apart["mean_change"]) == (50, 30)
+    assert (apart["prior_year"], apart["prior_window"]) == (2024, "spring")

@@ -1,0 +1,147 @@
+"""Each pair of groups measured, or the reason why not, in blocks of whole columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from configs.models import Marts
+from transforms.cell_keys import CellKeys
+from transforms.gap_cells import PROFICIENT, REST, CellArrays, Flags, Ints, N, Pairs
+from transforms.gap_measures import Side, measures
+
+# Pairs at a time: enough for NumPy's own cost not to count, few enough for the processor's cache.
+BLOCK = 32_768
+NO_GROUP, TOO_FEW = range(2)
+MISSING_REASONS = ("no_group", "too_few")
+
+Columns = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Groups of one dimension held against one reference, or against the rest.
+
+    measured: arrays of the pairs with students enough: `cell_id`, the measures and, where there are
+        decisions, `is_shown`.
+    missing: `cell_id`, `n_tested`, `reason` (a position in MISSING_REASONS) of the other pairs.
+    """
+
+    dimension: str
+    reference: str
+    measured: Columns
+    missing: Columns
+
+
+def blocks(rows: Ints) -> Iterator[Ints]:
+    """Yield positions in blocks, in their order."""
+    for start in range(0, len(rows), BLOCK):
+        yield rows[start : start + BLOCK]
+
+
+def too_few(
+    arrays: CellArrays, own: Ints, dimension: str, keys: CellKeys, reference: str | None
+) -> Iterator[tuple[str, Columns]]:
+    """Yield reference and missing pairs of cells that have too few students themselves."""
+    ids, n = arrays.small_ids[own], arrays.small_n[own]
+    reason = np.full(len(own), TOO_FEW, dtype=np.int8)
+    yield REST, {"cell_id": ids, "n_tested": n, "reason": reason}
+    if reference is not None:
+        others = ids & keys.mask(dimension) != (keys.bits(dimension, reference) or 0)
+        yield (
+            reference,
+            {
+                "cell_id": ids[others],
+                "n_tested": n[others],
+                "reason": reason[others],
+            },
+        )
+
+
+class PairBlock:
+    """Some pairs of one dimension, whose own cells have students enough.
+
+    Args:
+        cells: all cells.
+        pairs: which of them are compared.
+        averages: whether the scores of each pair's group lie on one scale.
+        marts: from how many students on there are numbers, and what may be published.
+    """
+
+    def __init__(self, cells: CellArrays, pairs: Pairs, averages: Flags, marts: Marts) -> None:
+        self._cells, self._pairs, self._marts = cells, pairs, marts
+        self._averages = averages
+        self._own = cells.sums[N, pairs.own]
+        self._rest = cells.sums[N, pairs.parent] - self._own
+        self._sibling = np.where(pairs.sibling >= 0, cells.sums[N, pairs.sibling], 0.0)
+
+    def compared(self, reference: str | None) -> Iterator[Compared]:
+        """Yield the pairs against the rest and, where the dimension has one, their reference.
+
+        Where all who are not in the group are in the reference group, the rest is that group and is
+        not measured again.
+        """
+        to_sibling = (self._pairs.sibling >= 0) & ~self._pairs.is_reference
+        to_rest = self._rest >= self._marts.gaps.minimum_n
+        once = to_rest & ~(to_sibling & (self._sibling == self._rest))
+        siblings, rests = np.flatnonzero(to_sibling), np.flatnonzero(once)
+        numbers = self._measures(siblings, rests)
+        place = np.empty(len(self._own), dtype=np.int64)
+        place[siblings] = np.arange(len(siblings))
+        place[rests] = len(siblings) + np.arange(len(rests))
+        rows = np.flatnonzero(to_rest)
+        against = {name: values[place[rows]] for name, values in numbers.items()}
+        yield self._table(REST, rows, against, self._missing(~to_rest, self._rest > 0))
+        if reference is not None:
+            against = {name: values[: len(siblings)] for name, values in numbers.items()}
+            left = ~to_sibling & ~self._pairs.is_reference
+            missing = self._missing(left, self._pairs.has_sibling)
+            yield self._table(reference, siblings, against, missing)
+
+    def _measures(self, siblings: Ints, rests: Ints) -> Columns:
+        """Return the measures of pairs against their siblings, then of pairs against their rest."""
+        sums, pairs = self._cells.sums, self._pairs
+        rows = np.concatenate([siblings, rests])
+        own = sums[:, pairs.own[rows]]
+        other = sums[:, np.concatenate([pairs.sibling[siblings], pairs.parent[rests]])]
+        other[:, len(siblings) :] -= own[:, len(siblings) :]
+        averages = self._averages[rows]
+        return measures(Side(own, averages), Side(other, averages), self._marts)
+
+    def _missing(self, rows: Flags, has_other: Flags) -> Columns:
+        return {
+            "cell_id": self._cells.ids[self._pairs.own[rows]],
+            "n_tested": self._own[rows],
+            "reason": np.where(has_other[rows], TOO_FEW, NO_GROUP).astype(np.int8),
+        }
+
+    def _table(self, reference: str, rows: Ints, numbers: Columns, missing: Columns) -> Compared:
+        measured: Columns = {"cell_id": self._cells.ids[self._pairs.own[rows]], **numbers}
+        if self._cells.is_exact is not None:
+            measured["is_shown"] = self._shown(reference, rows, self._cells.is_exact)
+        return Compared(self._pairs.dimension, reference, measured, missing)
+
+    def _shown(self, reference: str, rows: Ints, is_exact: Flags) -> Flags:
+        """Return whether all that a gap can be computed from is published as it is."""
+        own = is_exact[self._pairs.own[rows]]
+        if reference != REST:
+            return own & is_exact[self._pairs.sibling[rows]]
+        return own & is_exact[self._pairs.parent[rows]] & self._rest_may_be_shown(rows)
+
+    def _rest_may_be_shown(self, rows: Ints) -> Flags:
+        """Return whether the rest would be published as it is, were it a cell."""
+        rule, sums = self._marts.suppression, self._cells.sums
+        n = self._rest[rows]
+        parent, own = self._pairs.parent[rows], self._pairs.own[rows]
+        proficient = sums[PROFICIENT, parent] - sums[PROFICIENT, own]
+        smallest, limits = (
+            np.array(part) for part in zip(*sorted(rule.extreme_bands), strict=True)
+        )
+        band = np.searchsorted(smallest, n, side="right") - 1
+        limit = np.where(band < 0, 100.0, limits[band])
+        # Products, not quotients: at a limit 100 * 2 / 10 must be exactly 20.
+        nearest = 100 * np.minimum(proficient, n - proficient)
+        return (n >= rule.minimum_n) & (nearest > limit * n)

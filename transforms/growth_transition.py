@@ -1,0 +1,101 @@
+"""The mart of transitions: of the students at a level before, how many are at which level now."""
+
+from __future__ import annotations
+
+from configs.models import Marts
+from transforms.cell_plan import CellPlan, quoted
+from transforms.growth import GROWTH
+from transforms.growth_matching import PRIOR_STATUS
+from transforms.growth_statistics import transition
+from transforms.measures import percent
+
+OWN_KEY = ("prior_level", "performance_level")
+
+
+def transition_key(plan: CellPlan) -> tuple[str, ...]:
+    """Return the columns that name a row, `org_name` among them."""
+    return (*plan.key_columns, *OWN_KEY)
+
+
+def exact_transition_sql(plan: CellPlan, growth: str = GROWTH) -> str:
+    """Return SQL of `mart_transition_unsuppressed`, ordered by its key.
+
+    Grain: the key of a cell of matched students (grade, organisation and groups are today's, one
+    group at a time), `prior_level`, `performance_level`; every pair of levels of the assessment,
+    nobody moved or not. Columns: `prior_year`, `prior_window`, `prior_level_label`, `level_label`,
+    `n`, `n_prior_level` (students at the level before), `pct` (`n` in percent of them; null where
+    nobody was). There is no row where a new scale or new standards lie between, where nobody is
+    matched, and where a matched student has no level.
+
+    Args:
+        plan: what the marts are counted by.
+        growth: the table that `build_growth` has made.
+    """
+    return f"""
+        SELECT {_columns(plan)}, n, n_prior_level, {percent("n", "n_prior_level")} AS pct
+        FROM ({_moves_sql(plan, f"{growth}_matched")}) ORDER BY {", ".join(transition_key(plan))}
+    """
+
+
+def published_transition_sql(plan: CellPlan, marts: Marts, growth: str) -> str:
+    """Return SQL of `mart_transition`: as the unsuppressed twin but rounded, and with `suppressed`.
+
+    A matrix is shown whole or not at all: its students and each row of it must be enough, no row
+    wholly at one level, and no number of it to be had from other matrices.
+    """
+    shown = f"""(
+        SELECT m.*, coalesce(g.is_hidden OR hides_matrix, true) AS suppressed
+        FROM ({_moves_sql(plan, f"{growth}_matched")}) AS m
+        LEFT JOIN {growth}_matched_hidden USING (cell_id)
+        LEFT JOIN (FROM {growth} WHERE growth_type = 'matched') AS g
+            ON {" AND ".join(f"g.{c} = m.{c}" for c in plan.key_columns if c != "org_name")}
+    )"""
+    pct = f"round({percent('n', 'n_prior_level')}, {marts.pct_decimals})"
+    values = {"n": "n", "n_prior_level": "n_prior_level", "pct": pct}
+    measures = ", ".join(f"if(suppressed, NULL, {sql}) AS {name}" for name, sql in values.items())
+    return (
+        f"SELECT {_columns(plan)}, {measures}, suppressed FROM {shown} "
+        f"ORDER BY {', '.join(transition_key(plan))}"
+    )
+
+
+def _columns(plan: CellPlan) -> str:
+    labels = ("prior_year", "prior_window", "prior_level_label", "level_label")
+    return ", ".join((*transition_key(plan), *labels))
+
+
+def _moves_sql(plan: CellPlan, matched: str) -> str:
+    """Return SQL of every matched cell at each pair of levels of its assessment."""
+    counts = " ".join(
+        f"WHEN {before} THEN CASE now.level "
+        + " ".join(f"WHEN {now} THEN {transition(before, now)}" for now in plan.levels)
+        + " END"
+        for before in plan.levels
+    )
+    cell = ", ".join(f"c.{column}" for column in plan.key_columns if column != PRIOR_STATUS)
+    status = f", 'all' AS {PRIOR_STATUS}" if PRIOR_STATUS in plan.key_columns else ""
+    return f"""
+        SELECT *, sum(n) OVER (PARTITION BY cell_id, prior_level)::BIGINT AS n_prior_level
+        FROM (
+            SELECT c.cell_id, {cell}{status}, prior_year, prior_window,
+                before.level AS prior_level, before.label AS prior_level_label,
+                now.level AS performance_level, now.label AS level_label,
+                (CASE before.level {counts} END)::INTEGER AS n
+            FROM {matched} AS c
+            JOIN {_levels_sql(plan)} AS before USING (assessment)
+            JOIN {_levels_sql(plan)} AS now USING (assessment)
+            WHERE n_matched > 0 AND is_levelled AND NOT (scale_break OR standard_break)
+        )
+    """
+
+
+def _levels_sql(plan: CellPlan) -> str:
+    rows = ", ".join(
+        f"({quoted(name)}, {level.order}, {quoted(level.label)})"
+        for name, assessment in sorted(plan.assessments.items())
+        for level in assessment.levels
+    )
+    return (
+        "(SELECT * FROM (VALUES "
+        f"{rows or '(NULL, NULL::INTEGER, NULL)'}) AS given(assessment, level, label))"
+    )
