@@ -160,7 +160,10 @@ def _other_files(context: Context, target: Path, logs: bool) -> Iterator[tuple[P
 
 
 def _below(folder: Path, name: str) -> Iterator[tuple[Path, str]]:
-    """Yield every file under a folder with its name in the backup; links are followed once."""
+    """Yield every file under a folder with its name in the backup; links are followed once.
+
+    What is no file is left out: a pipe would never end, a link may lead nowhere.
+    """
     seen: set[tuple[int, int]] = set()
     for here, folders, files in os.walk(folder, followlinks=True):
         facts = Path(here).stat()
@@ -172,7 +175,7 @@ def _below(folder: Path, name: str) -> Iterator[tuple[Path, str]]:
         inside = Path(here).relative_to(folder)
         for file in sorted(files):
             # A hint that may point past what is copied; readers find the log without it.
-            if file != "_last_checkpoint":
+            if file != "_last_checkpoint" and (Path(here) / file).is_file():
                 yield Path(here) / file, (Path(name) / inside / file).as_posix()
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
-from configs.errors import UsageError
+from configs.errors import UsageError, listed
 from flows.context import Context
 from flows.outcome import Again
 from flows.stages.retrying import ChangesSince
@@ -18,8 +19,10 @@ def chosen_loads(
     """Return the loads that a rerun is asked for, as they arrived.
 
     Raises:
-        UsageError: nothing was chosen, or a load does not exist.
+        UsageError: nothing was chosen, a load does not exist, or no code is spelt so.
     """
+    if code is not None:
+        _require_code(context, code)
     chosen = [context.ledger.load(load_id) for load_id in load_ids]
     if failed or code:
         waiting = open_faults(context) if code is None else _of_code(context, code)
@@ -34,6 +37,19 @@ def chosen_loads(
         )
     # A later file of a partition must end up in the place of an earlier one.
     return sorted({load.load_id: load for load in chosen}.values(), key=lambda load: load.load_id)
+
+
+def _require_code(context: Context, code: str) -> None:
+    codes = context.catalogue.codes
+    if code not in codes:
+        near = get_close_matches(code.upper(), sorted(codes), n=3)
+        raise UsageError(
+            "UNKNOWN_LOAD_CODE",
+            where="roci rerun --code",
+            found=code,
+            expected="a code of configs/codes.yml" + (f", such as {listed(near)}" if near else ""),
+            remedy="`roci status` and `roci quarantine list` show the codes of loads and rows",
+        )
 
 
 def _of_code(context: Context, code: str) -> list[Load]:

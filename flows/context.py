@@ -46,9 +46,14 @@ class Context:
         return load_catalogue(self.site)
 
     @property
+    def today(self) -> dt.date:
+        """Return the day it is where the site is."""
+        return today_in(self.catalogue.profile.timezone)
+
+    @property
     def embargo(self) -> tuple[EmbargoRule, ...]:
         """Return which results wait before the reporting marts show them, as it stands today."""
-        return self.catalogue.embargo.on(today_in(self.catalogue.profile.timezone))
+        return self.catalogue.embargo.on(self.today)
 
     @cached_property
     def ledger(self) -> Ledger:

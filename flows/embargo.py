@@ -44,15 +44,28 @@ def embargo_lines(context: Context) -> list[str]:
     return [f"under embargo: {', '.join(kept)}  -> roci embargo list"] if kept else []
 
 
+def still_kept(context: Context, rule: EmbargoRule) -> list[str]:
+    """Return the districts whose own rules keep results back that a rule for all releases."""
+    return [
+        one.district_id
+        for one in context.embargo
+        if (one.assessment, one.school_year) == (rule.assessment, rule.school_year)
+        and one.district_id is not None
+        and rule.district_id is None
+        and rule.state == RELEASED != one.state
+    ]
+
+
 def set_rule(context: Context, rule: EmbargoRule) -> Path:
     """Keep a rule in ROCI_CONFIG in the place of the one for the same results; return the file.
 
     Raises:
-        UsageError: there is no layer of the site, or no such assessment.
+        UsageError: there is no layer of the site, no such assessment, or the rule is over already.
         ConfigurationError: the file could not be good with it.
     """
     site = _site(context)
     _require_assessment(context.catalogue, rule)
+    _require_ahead(context, rule)
     path = site / FILE
     text = _edited(path, context.catalogue, rule)
     with copy_of_site(site) as copy:
@@ -90,6 +103,18 @@ def _require_assessment(catalogue: Catalogue, rule: EmbargoRule) -> None:
             found=rule.assessment,
             expected="one of " + ", ".join(sorted(catalogue.assessments)),
             remedy="check the spelling",
+        )
+
+
+def _require_ahead(context: Context, rule: EmbargoRule) -> None:
+    """Refuse a rule that would keep nothing back, since its last day is over."""
+    if rule.state != RELEASED and rule.on(context.today).state == RELEASED:
+        raise UsageError(
+            "EMBARGO_OVER",
+            where="roci embargo set --until",
+            found=f"{rule.until}, from which day on the results would be shown: at once",
+            expected=f"a day after {context.today}",
+            remedy="check the year; to show the results now, type `roci embargo release`",
         )
 
 

@@ -27,7 +27,10 @@ def embargo_list(json: Json = False) -> int:
     from flows.console import show_records
     from flows.embargo import embargo_records
 
-    show_records(embargo_records(opened()), json, "nothing is under embargo")
+    records = embargo_records(opened())
+    if not json:  # a year is no count
+        records = [{**one, "school_year": str(one["school_year"])} for one in records]
+    show_records(records, json, "nothing is under embargo")
     return 0
 
 
@@ -85,17 +88,19 @@ def _rule(**given: Any) -> EmbargoRule:
 def _say(rule: EmbargoRule, *, build: bool, as_json: bool) -> int:
     """Keep the rule, then build the marts with it."""
     from flows.console import show_run
-    from flows.embargo import set_rule
+    from flows.embargo import set_rule, still_kept
     from flows.running import run_build
 
     path = set_rule(opened(), rule)
     whose = f"district {rule.district_id}" if rule.district_id else "all districts"
     if not as_json:
         typer.echo(f"{rule.assessment} {rule.school_year}, {whose}: {rule.state} (in {path})")
-    if not build:
-        return 0
     # Opened anew, since the configuration is another now.
     context = opened()
+    for district in still_kept(context, rule):
+        typer.echo(f"district {district} is still kept back, by a rule of its own", err=True)
+    if not build:
+        return 0
     outcome = run_build(context, everything=False, engine="direct")
     show_run(outcome, context, as_json)
     return outcome.exit_code

@@ -9,8 +9,10 @@ from typing import Any
 from configs.models import CodeWords
 from flows.context import Context
 from flows.load_key import changed_parts
+from flows.outcome import UNCLAIMED
 from flows.repairs_told import repair_lines, repairs_of
 from flows.stages.repairs import inputs_today
+from flows.standing import STOPPED, done_again
 from transforms.pieces import ROWS_OF_A_SHEET
 from warehouse.ledger_records import Load
 
@@ -60,20 +62,29 @@ def explanation(context: Context, load_id: str) -> dict[str, Any]:
         UsageError: there is no such load.
     """
     load = context.ledger.load(load_id)
+    newest = _done_again(context, load)
     return {
         "load": asdict(load),
-        "words": state_words(load),
+        "words": state_words(load, newest),
         "changed_since": _changed_since(context, load),
         "repairs": [asdict(row) for row in repairs_of(context, load_id)],
         "rows": [asdict(count) for count in row_counts(context, load_id)],
         "steps": [asdict(step) for step in context.ledger.steps(load_id)],
         "checks": [asdict(check) for check in context.ledger.checks(load_id)],
-        "next": next_commands(load),
+        "next": next_commands(load, newest),
     }
 
 
-def state_words(load: Load) -> str:
-    """Return what a load's state means."""
+def _done_again(context: Context, load: Load) -> Load | None:
+    """Return the newest later attempt at the file of a load that stopped."""
+    return done_again(context, load) if load.state in STOPPED else None
+
+
+def state_words(load: Load, newest: Load | None = None) -> str:
+    """Return what a load's state means; `newest` is a later attempt at its file."""
+    if newest is not None:
+        ended = "refused" if load.state == "failed" else load.state
+        return f"The file was {ended}, and done again since: {newest.load_id} is {newest.state}."
     if load.state == "superseded" and load.rows_loaded is None:
         return "A person let the file through; the load that followed has its rows."
     return STATE_WORDS[load.state]
@@ -86,37 +97,47 @@ def _changed_since(context: Context, load: Load) -> list[str]:
     return changed_parts(context.ledger.inputs(load.load_id), inputs_today(context, load))
 
 
-def next_commands(load: Load) -> list[str]:
-    """Return what a person would type next."""
+def next_commands(load: Load, newest: Load | None = None) -> list[str]:
+    """Return what a person would type next; `newest` is a later attempt at the load's file."""
     again = f"roci rerun {load.load_id}"
-    if load.state == "held" and load.fault and load.fault.code == "COUNTED_TWICE":
+    code = load.fault.code if load.fault and load.state == "held" else None
+    if newest is not None:
+        return [f"roci explain {newest.load_id}"]
+    if code == "COUNTED_TWICE":
         return [f"roci discard {load.load_id}"]
+    if code == "UNKNOWN_SCHOOL":
+        return [again + "   (after mending the cause)", f"roci discard {load.load_id}"]
     if load.state == "held":
         return [
-            f"roci explain {load.load_id} --compare   (what it would replace; `roci restate` shows"
-            " what published numbers would become)",
+            f"roci explain {load.load_id} --compare   (what it would replace)",
+            f"roci restate {load.load_id}   (what published numbers would become)",
             again,
             f"roci release {load.load_id}",
             f"roci discard {load.load_id}",
         ]
+    correct = f"roci quarantine export {load.load_id}   (to correct the rows in a spreadsheet)"
+    if load.state == "failed" and load.source == UNCLAIMED:
+        return [f"roci discard {load.load_id}   (once a mended file has been landed, or none is)"]
     if load.state == "failed":
+        mendable = load.fault is not None and load.fault.code == "TOO_MANY_REJECTS"
         return [
+            *([correct] if mendable else []),
             again + "   (after mending the cause; or land a mended file)",
             f"roci discard {load.load_id}",
         ]
     if load.rows_quarantined:
-        return [
-            f"roci quarantine show {load.load_id}",
-            f"roci quarantine export {load.load_id}   (to correct the rows in a spreadsheet)",
-        ]
+        # Rows of a file that another has taken the place of are not taken back.
+        show = f"roci quarantine show {load.load_id}"
+        return [show, correct] if load.state == "loaded" else [show]
     return []
 
 
 def explanation_lines(context: Context, load_id: str) -> Iterator[str]:
     """Yield the explanation of a load as lines for a terminal."""
     load = context.ledger.load(load_id)
+    newest = _done_again(context, load)
     yield f"{load.load_id}  {load.source}  {load.file_name}"
-    yield state_words(load)
+    yield state_words(load, newest)
     if load.layout:
         yield f"Read as: layout {load.layout}; {load.written}."
     yield from _cause_lines(load, context.catalogue.codes)
@@ -130,10 +151,11 @@ def explanation_lines(context: Context, load_id: str) -> Iterator[str]:
     yield from repair_lines(repairs_of(context, load_id))
     yield from _check_lines(context, load_id)
     changed = _changed_since(context, load)
-    if changed and load.state in ("loaded", "held", "failed"):
+    if changed and newest is None and load.state in ("loaded", "held", "failed"):
         yield f"Changed since then: {', '.join(changed)}. `roci rerun {load_id}` would apply it."
-    yield from _retry_lines(load, context.catalogue.codes)
-    for command in next_commands(load):
+    if newest is None:
+        yield from _retry_lines(load, context.catalogue.codes)
+    for command in next_commands(load, newest):
         yield f"Next: {command}"
 
 

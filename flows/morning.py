@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -15,7 +16,7 @@ from flows.expecting import late_arrivals
 from flows.source_reporting import unfinished_line, unfinished_sources
 from flows.standing import stale_loads, still_open
 from flows.unmatched import unmatched_line, unmatched_students
-from warehouse.ledger_records import Load, Publication
+from warehouse.ledger_records import Fault, Load, Publication
 
 LAST_NIGHT = dt.timedelta(hours=24)
 NAMED = 4
@@ -71,7 +72,14 @@ def _publication(publication: Publication | None) -> dict[str, Any] | None:
         "publication_id": publication.publication_id,
         "published_at": publication.published_at,
         "code": publication.fault.code if publication.fault else None,
+        "next": _next_command(publication.fault),
     }
+
+
+def _next_command(fault: Fault | None) -> str:
+    """Return the command that a fault's remedy names, else the one that tries it again."""
+    named = re.search(r"`(roci [^`]+)`", fault.remedy) if fault else None
+    return named[1] if named else "roci marts build"
 
 
 def status_lines(status: dict[str, Any]) -> Iterator[str]:
@@ -177,7 +185,7 @@ def _published_line(status: dict[str, Any]) -> str:
         at = published["published_at"].astimezone(ZoneInfo(status["timezone"]))
         line = f"published: {published['publication_id']} at {at:%Y-%m-%d %H:%M %Z}"
     if held:
-        return f"{line}; {held['publication_id']} is held ({held['code']})  -> roci marts build"
+        return f"{line}; {held['publication_id']} is held ({held['code']})  -> {held['next']}"
     if not total:
         return f"{line}, nothing loaded  -> put files into landing/, then roci run"
     words = f" ({_counted(recent)})" if recent else ""

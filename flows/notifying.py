@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from configs.models import Notice
 from flows.context import Context
@@ -18,6 +19,9 @@ from flows.outcome import BuildOutcome
 from flows.standing import STOPPED, still_open
 from warehouse.ledger_records import Load
 from warehouse.notices import note_told, told
+
+if TYPE_CHECKING:
+    from apprise import NotifyBase
 
 log = logging.getLogger("roci.notify")
 
@@ -174,8 +178,17 @@ def _sent(url: str, title: str, text: str) -> bool:
     if service is None:
         return False
     for delay in (*RETRY_DELAYS, None):
-        if service.notify(body=text, title=title):
+        if _taken(service, title, text):
             return True
         if delay is not None:
             time.sleep(delay)
     return False
+
+
+def _taken(service: NotifyBase, title: str, text: str) -> bool:
+    """Return whether a channel took the message; one that breaks must not hide why it was told."""
+    try:
+        return bool(service.notify(body=text, title=title))
+    except Exception as error:  # its message may quote an address
+        log.warning("notify=broken cause=%s", type(error).__name__)
+        return False

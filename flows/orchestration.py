@@ -178,7 +178,7 @@ def nightly(source: str | None = None) -> State[Any]:
     """Take in everything new in landing/, load it, and build the marts that changed."""
     context = open_context()
     start_logging(context.workspace)  # a scheduled run has no command line that would have begun it
-    with telling_no_values(), nightly_lock(context), telling_of_an_end(context):
+    with telling_no_values(), telling_of_an_end(context), nightly_lock(context):
         context.workspace.tidy()
         fetches = fetch_all(context)
         run = _load_then_build(replace(take_in(context, source), fetches=fetches))

@@ -12,8 +12,9 @@ from configs.errors import InfrastructureError
 log = logging.getLogger("roci.retry")
 
 RETRY_DELAYS = [2.0, 10.0, 30.0]
-# What may pass by itself within a minute: a lock has been waited for, a type never changes.
-PASSING = ("DATABASE_AWAY", "LAKE_BUSY", "STORAGE_FAILED")
+# What may pass by itself within a minute: a lock has been waited for, a type never changes, a host
+# key or a login that is refused stays so.
+PASSING = ("DATABASE_AWAY", "LAKE_BUSY", "REMOTE_UNREACHABLE", "STORAGE_FAILED")
 Result = TypeVar("Result")
 
 

@@ -24,7 +24,7 @@ log = logging.getLogger("roci.prune")
 
 LAKE_WAIT_SECONDS = 3600
 DAY = 86_400
-NEEDED_STATES = ("loaded", "held", "loading", "received")
+NEEDED_STATES = ("loaded", "loading", "received")
 NOTE = ".why.txt"
 
 
@@ -199,7 +199,7 @@ class _Work:
 
 
 def _needed(loads: Iterable[Load]) -> list[Load]:
-    """Return the loads that are live, held, under way, or can be done again as they are."""
+    """Return the loads that are live, under way, or stopped and not taken up again since."""
     loads = list(loads)
     retryable = [load for load in still_open(loads) if load.source != UNCLAIMED]
     return [load for load in loads if load.state in NEEDED_STATES] + retryable

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import typer
@@ -20,8 +21,10 @@ from flows.stages.exporting import export_rows, reason_words
 from flows.stages.intake import Taken
 from flows.stages.repairing import Repair, take_corrections
 from flows.stages.retrying import as_it_came
+from warehouse.spreadsheets import CSV
 
 WRONG_SHOWN = 20
+COLUMNS_SHOWN = 5
 
 
 def export_rejected(
@@ -31,7 +34,9 @@ def export_rejected(
     path, rows = export_rows(context, load_id, target, understood=understood)
     typer.echo(f"{rows:,} rows of {load_id} are in {path}, which only you can read.")
     typer.echo("It holds students' data: correct the values in it, then delete it after")
-    typer.echo(f"Next: roci quarantine replay {load_id} {path}")
+    if path.suffix.lower() == CSV:
+        typer.echo("Spreadsheet programs change dates and decimals of a CSV: rather use .xlsx.")
+    typer.echo(f"Next: roci quarantine replay {load_id} {quote(str(path))}")
     return 0
 
 
@@ -58,8 +63,9 @@ def _lines(context: Context, repair: Repair) -> Iterator[str]:
         f"wrong, {untouched:,} with nothing new."
     )
     for one in repair.wrong[:WRONG_SHOWN]:
-        words = reason_words(one, context.catalogue.codes)
-        yield f"  row {one.source_row:,} stays in quarantine. {words}"
+        words = reason_words(one, context.catalogue.codes, repair.read_from)
+        changed = listed(repair.changed[one.source_row], at_most=COLUMNS_SHOWN)
+        yield f"  row {one.source_row:,} stays as it was (changed: {changed}). {words}"
     if len(repair.wrong) > WRONG_SHOWN:
         yield f"  ... and {len(repair.wrong) - WRONG_SHOWN:,} more reasons (--json)"
     if repair.waits and repair.changed_since:
@@ -70,7 +76,9 @@ def _record(repair: Repair, run: RunOutcome) -> dict[str, Any]:
     return {
         "handed": repair.handed,
         "taken": list(repair.taken),
-        "wrong": [asdict(one) for one in repair.wrong],
+        "wrong": [
+            {**asdict(one), "changed": list(repair.changed[one.source_row])} for one in repair.wrong
+        ],
         "changed_since": list(repair.changed_since),
         "loads": [load.as_record() for load in run.loads],
         "build": run.build.as_record() if run.build else None,

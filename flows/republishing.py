@@ -14,28 +14,31 @@ WAIT_SECONDS = 3600
 
 
 def republish(context: Context) -> None:
-    """Make the SQL marts of the last publication from its Parquet files.
+    """Make the SQL marts of what readers are shown from its Parquet files.
+
+    It goes by its own id, which the ledger need not have: a crash may have come before the note.
 
     Raises:
         RociError: the configuration is not good, or SQL and Parquet would differ.
     """
     from flows.stages.building import sql_table
+    from flows.stages.marts import KEYS
 
     last = context.ledger.last_publication()
     if last is None:
         return
     publisher = context.publisher
-    names = [mart.name for mart in last.marts]
+    publication_id = publisher.shown() or last.publication_id
     with lock(context.workspace, "publication", WAIT_SECONDS, what="publication"):
         try:
             areas: dict[MartArea, dict[str, Mart]] = {"reporting": {}, "restricted": {}}
             for area, marts in areas.items():
-                for name in names:
+                for name in KEYS:
                     if publisher.path(name, area).exists():
                         staged = publisher.stage(name, area)
                         shutil.copyfile(publisher.path(name, area), staged)
                         marts[name] = sql_table(context, name, staged)
-            publisher.publish(last.publication_id, **areas, digests=_digests(context))
+            publisher.publish(publication_id, **areas, digests=_digests(context))
         finally:
             publisher.discard_staged()
 

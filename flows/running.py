@@ -29,6 +29,7 @@ from flows.stages.intake import (
     take_in,
 )
 from flows.stages.retrying import as_it_came, waves
+from flows.standing import done_again
 from warehouse.ledger_records import Load
 
 
@@ -50,7 +51,7 @@ def run_nightly(
             expected="no --workers: without Prefect files load one after the other",
             remedy="leave --workers out, or use --engine prefect",
         )
-    with nightly_lock(context), telling_of_an_end(context):
+    with telling_of_an_end(context), nightly_lock(context):
         context.workspace.tidy()
         fetches = fetch_all(context)
         run = load_all(context, replace(take_in(context, source), fetches=fetches))
@@ -78,7 +79,7 @@ def run_again(
     chosen = chosen_loads(context, load_ids, failed=failed, code=code)
     incoming = [as_it_came(context, load) for load in chosen]
     again = what_changed(context, chosen)
-    if engine == "direct":
+    if engine == "direct" or not chosen:
         return replace(load_all(context, Taken(tuple(incoming))), again=again)
     parameters: dict[str, object] = {"loads": [load.load_id for load in chosen]}
     return _through_prefect(context, "rerun", parameters, None)
@@ -128,9 +129,12 @@ def run_release(context: Context, load_id: str) -> RunOutcome:
 def discard_load(context: Context, load_id: str) -> int:
     """Mark a held or failed load as given up; nothing in the lake changes."""
     load = _expect_state(context, load_id, ("held", "failed"))
-    context.ledger.finish(load.load_id, "discarded", fault=load.fault)
-    context.ledger.record_decision(load_id, "discarded", getuser())
+    context.ledger.discard(load, getuser())
     typer.echo(f"{load.load_id} discarded; its file stays in the raw store")
+    newest = done_again(context, load)
+    if newest is not None:
+        typer.echo(f"The file was done again since: {newest.load_id} is {newest.state} as it was.")
+        typer.echo(f"Next: roci explain {newest.load_id}")
     return 0
 
 

@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 
 import typer
 
@@ -22,6 +22,7 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 4200
 HIGHEST_PORT = 65_536
 START_SECONDS = 120
+STOP_SECONDS = 30
 STOPPED = 128 + signal.SIGTERM
 
 
@@ -59,8 +60,7 @@ def prefect_server() -> Iterator[None]:
         _await(api, server)
         yield
     finally:
-        server.terminate()
-        server.wait(timeout=30)
+        _stop(server)
 
 
 def server_port() -> int:
@@ -100,6 +100,15 @@ def _start_server(port: int) -> subprocess.Popen[bytes]:
     )
 
 
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
+
+
 def _await(api: str, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
@@ -120,5 +129,5 @@ def answers(api: str) -> bool:
     try:
         with urllib.request.urlopen(f"{api}/health", timeout=2) as reply:
             return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):
+    except (OSError, HTTPException):  # nobody is there, or something that speaks another language
         return False

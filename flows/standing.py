@@ -32,6 +32,14 @@ def still_open(loads: Iterable[Load]) -> list[Load]:
     return waiting
 
 
+def done_again(context: Context, load: Load) -> Load | None:
+    """Return the newest later attempt at a load's file; null where the load is the newest."""
+    file = (load.sha256, load.district_id)
+    later = context.ledger.loads(source=load.source) if load.sha256 is not None else []
+    newest = next((one for one in later if (one.sha256, one.district_id) == file), load)
+    return None if newest.load_id == load.load_id else newest
+
+
 def standing_loads(context: Context) -> list[Load]:
     """Return the loads that stand for their file now: loaded, or stopped and not taken up again."""
     loads = context.ledger.loads()

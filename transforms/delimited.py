@@ -117,11 +117,10 @@ def _batches(
     stream: BinaryIO, found: Probe, wanted: Wanted, position: _Position
 ) -> Iterator[pa.RecordBatch]:
     # Columns are known to pyarrow by position: headers repeat names and leave them out.
-    names = distinct_names(found.columns)
+    names, plain = distinct_names(found.columns), set(wanted.plain)
     numbers = {name: str(at) for at, name in enumerate(names)}
     types = {
-        numbers[name]: pa.string() if name in wanted.plain else DICTIONARY
-        for name in wanted.names(found)
+        numbers[name]: pa.string() if name in plain else DICTIONARY for name in wanted.names(found)
     }
     try:
         yield from pa_csv.open_csv(

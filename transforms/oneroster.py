@@ -26,6 +26,7 @@ from transforms.probe import ZIP_MAGIC, Probe, examine_delimited, probe, truncat
 
 UNPACKED_AT_MOST = 2 << 30
 HEAD_BYTES = 1 << 16
+WITHOUT_BULK = "DELTA_WITHOUT_BULK"
 HIGHEST_CHAIN = 5
 _FORMAT = FileFormat(delimiters=[","], encodings=["utf-8"])
 
@@ -294,11 +295,11 @@ def _unfit(member: str, fault: str, rows: Sequence[int]) -> FileRefused:
 def without_bulk(where: str) -> FileRefused:
     """Return the refusal of changes without the roster that they change."""
     return FileRefused(
-        "DELTA_WITHOUT_BULK",
+        WITHOUT_BULK,
         where=where,
         found="a OneRoster delta, and no whole roster of its district before it",
         expected="the last whole roster, over which the changes are laid",
-        remedy="load the whole roster (bulk) first, then land the delta again as a zip of its own",
+        remedy="load the whole roster (bulk) first, then land the delta again",
     )
 
 

@@ -88,7 +88,8 @@ def raw_of_piece(piece: Piece, source_rows: Sequence[int] | np.ndarray) -> pa.Ta
     keep = np.flatnonzero(np.isin(piece.source_row.to_numpy(), wanted))
     parsed = plain_strings(piece.table.take(pa.array(keep)))
     parsed = parsed.add_column(0, "source_row", piece.source_row.take(pa.array(keep)))
-    broken = {row: text for row, text in piece.wrong_width.items() if row in set(wanted.tolist())}
+    chosen = set(wanted.tolist())
+    broken = {row: text for row, text in piece.wrong_width.items() if row in chosen}
     return with_unparsed(parsed, broken)
 
 
@@ -96,7 +97,8 @@ def raw_of_pieces(
     pieces: Iterable[Piece], names: Sequence[str], source_rows: Collection[int]
 ) -> pa.Table:
     """Return the original values of some rows, as `raw_of_piece`, from pieces of all columns."""
-    sought = np.array(sorted(source_rows), dtype=np.int32)
+    chosen = set(source_rows)
+    sought = np.array(sorted(chosen), dtype=np.int32)
     fields = [("source_row", pa.int32()), *((name, pa.string()) for name in names)]
     parts = [pa.schema(fields).empty_table()]
     broken: dict[int, str] = {}
@@ -105,7 +107,7 @@ def raw_of_pieces(
         if len(keep):
             part = plain_strings(piece.table.select(list(names)).take(keep))
             parts.append(part.add_column(0, "source_row", piece.source_row.take(keep)))
-        broken |= {row: text for row, text in piece.wrong_width.items() if row in sought}
+        broken |= {row: text for row, text in piece.wrong_width.items() if row in chosen}
     return with_unparsed(pa.concat_tables(parts), broken)
 
 

@@ -20,6 +20,8 @@ __all__ = ["Expected", "Probe", "examine_delimited", "probe", "truncated", "unre
 HEAD_BYTES = 1 << 20
 SCAN_BYTES = 4 << 20
 UNPACKED_AT_MOST = 2 << 30
+# What the header of a worksheet can hold; no extract is as wide.
+COLUMNS_AT_MOST = 16_384
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
 OLD_END_OF_FILE = "\x1a"
@@ -192,8 +194,13 @@ def probe(head: bytes, file_format: FileFormat, known: Collection[str] = ()) -> 
 
 
 def delimited_probe(head: TextHead, delimiters: Sequence[str], known: Collection[str]) -> Probe:
-    """Return what the head of delimited text with a header says of it."""
+    """Return what the head of delimited text with a header says of it.
+
+    Raises:
+        FileRefused: UNREADABLE_FILE where the header has more columns than a spreadsheet can hold.
+    """
     found = parted(head.text, delimiters, known)
+    _refuse_too_wide(found.header.columns)
     return replace(
         head.probe,
         delimiter=found.delimiter,
@@ -309,6 +316,13 @@ def _chunks(plain: BinaryIO) -> Iterator[bytes]:
 
 def _bad_gzip(error: Exception) -> Exception:
     return unreadable_bytes(f"gzip that does not unpack ({error})", "a whole gzip file")
+
+
+def _refuse_too_wide(columns: Sequence[str]) -> None:
+    if len(columns) > COLUMNS_AT_MOST:
+        raise unreadable(
+            "the header", f"{len(columns):,} columns", f"at most {COLUMNS_AT_MOST:,}, as in a sheet"
+        )
 
 
 def _refuse_without_records(head: TextHead, found: Probe) -> None:

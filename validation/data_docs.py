@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import html
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,8 @@ from validation.page_style import STYLE
 
 if TYPE_CHECKING:
     from validation.suites import Check
+
+log = logging.getLogger("roci.docs")
 
 INDEX = "index.html"
 SHOWN_RUNS = 500
@@ -49,6 +52,9 @@ def build(run: gx_runner.Run, docs: Path, suite: str, checks: Iterable[Check]) -
     gx_runner.build_pages(run)
     pages = sorted(docs.glob(f"validations/{suite}/*/{run.name}/*/*.html"))
     newest = {page.parts[-4]: page for page in pages}
+    missing = len(run.outcomes) - len(newest)
+    if missing:
+        log.warning("docs=incomplete run=%s suite=%s pages_missing=%d", run.name, suite, missing)
     for page in (*newest.values(), *docs.glob(f"expectations/{suite}/*.html")):
         _write(page, without_outside(page.read_text(encoding="utf-8")))
     _write_record(run, docs, suite, checks, newest)

@@ -18,11 +18,15 @@ from configs.models import Kind, TableField
 from configs.source_models import FieldSource, Source
 from validation.faults import Hits
 from validation.frames import frame_column
+from validation.key_texts import fits_a_folder, is_short
 
 REQUIRED_MISSING = "REQUIRED_MISSING"
 UNKNOWN_CODE = "UNKNOWN_CODE"
 OUT_OF_RANGE = "OUT_OF_RANGE"
-_CODES = {"not_nullable": REQUIRED_MISSING, UNKNOWN_CODE: UNKNOWN_CODE, OUT_OF_RANGE: OUT_OF_RANGE}
+BAD_FORMAT = "BAD_FORMAT"
+_CODES = {"not_nullable": REQUIRED_MISSING} | {
+    code: code for code in (UNKNOWN_CODE, OUT_OF_RANGE, BAD_FORMAT)
+}
 _ARROW_KINDS: dict[Kind, Callable[[pa.DataType], bool]] = {
     "text": pa.types.is_string,
     "code": pa.types.is_string,
@@ -35,7 +39,11 @@ _ARROW_KINDS: dict[Kind, Callable[[pa.DataType], bool]] = {
 
 @dataclass(frozen=True)
 class ColumnRule:
-    """What one column must hold: its kind, its codes, its range, and whether blanks may stand."""
+    """What one column must hold: its kind, its codes, its range, and whether blanks may stand.
+
+    `key`: a text that every row needs, which is an id. `folder`: one that names a partition's
+    folder.
+    """
 
     name: str
     kind: Kind
@@ -43,6 +51,8 @@ class ColumnRule:
     codes: frozenset[str] | None = None
     minimum: float | None = None
     maximum: float | None = None
+    key: bool = False
+    folder: bool = False
 
 
 def column_rules(source: Source, catalogue: Catalogue) -> tuple[ColumnRule, ...]:
@@ -56,6 +66,7 @@ def _column_rule(name: str, field: TableField, source: Source, catalogue: Catalo
     codes = frozenset(allowed_codes(catalogue, field.vocabulary)) if field.vocabulary else None
     minima = [bound for bound in (field.minimum, spec.minimum) if bound is not None]
     maxima = [bound for bound in (field.maximum, spec.maximum) if bound is not None]
+    is_text = field.kind == "text"
     return ColumnRule(
         name=name,
         kind=field.kind,
@@ -63,6 +74,8 @@ def _column_rule(name: str, field: TableField, source: Source, catalogue: Catalo
         codes=codes,
         minimum=max(minima, default=None),
         maximum=min(maxima, default=None),
+        key=is_text and field.required,
+        folder=is_text and name in source.partition,
     )
 
 
@@ -111,6 +124,10 @@ def _checks(rule: ColumnRule) -> Iterator[Any]:
         yield pa_.Check(_within(rule.codes), error=UNKNOWN_CODE, ignore_na=False)
     if rule.minimum is not None or rule.maximum is not None:
         yield pa_.Check(_between(rule.minimum, rule.maximum), error=OUT_OF_RANGE, ignore_na=False)
+    if rule.folder:
+        yield pa_.Check(fits_a_folder, error=BAD_FORMAT, ignore_na=False)
+    elif rule.key:
+        yield pa_.Check(is_short, error=BAD_FORMAT, ignore_na=False)
 
 
 def _within(codes: frozenset[str]) -> Callable[[pd.Series], Any]:

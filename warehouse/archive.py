@@ -6,13 +6,13 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
 from configs.errors import FileRefused, listed
-from warehouse.files import readable
+from warehouse.files import original, readable
 from warehouse.landing import is_whole
 
 MAGIC = b"PK\x03\x04"
@@ -42,16 +42,36 @@ def has_contents(path: Path) -> zipfile.ZipFile | None:
 
     Raises:
         FileRefused: TRUNCATED_FILE where it begins as a zip and has no table of contents.
+        InfrastructureError, OSError: the machine cannot read it.
     """
-    with path.open("rb") as stream:
+    with ExitStack() as closing:
+        stream = closing.enter_context(original(path))
         if stream.read(len(MAGIC)) != MAGIC:
             return None
+        archive = _opened(stream, readable(path.name))
+        closing.pop_all()
+    return archive
+
+
+class _Archive(zipfile.ZipFile):
+    """A zip that closes the stream on which it was opened."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        super().__init__(stream)
+
+    def close(self) -> None:
+        super().close()
+        self._stream.close()
+
+
+def _opened(stream: BinaryIO, name: str) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(path)
+        return _Archive(stream)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         raise FileRefused(
             "TRUNCATED_FILE",
-            where=readable(path.name),
+            where=name,
             found="a zip without a table of contents, which stands at its end",
             expected="a file that was copied to its end",
             remedy="fetch the file again and compare its size with the sender's",

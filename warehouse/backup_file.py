@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -22,6 +23,12 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 ENDINGS: dict[str, Literal["zstd", "gzip"]] = {".tar.zst": "zstd", ".tar.gz": "gzip"}
 BLOCK = 1 << 20
+SPOILT = (
+    tarfile.TarError, EOFError, zlib.error, ValueError, LookupError, TypeError, AttributeError,
+    ArithmeticError,
+)  # fmt: skip
+# What a name in the backup comes to that stands twice, is too long, or is file and folder at once.
+SPOILT_NAMES = (errno.EEXIST, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR)
 
 
 @dataclass(frozen=True)
@@ -161,10 +168,11 @@ def unpack(path: Path, folder: Path) -> Manifest:
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True)
     try:
         found, manifest = _unpacked(path, kind, folder)
-    except (tarfile.TarError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+    except SPOILT as error:
         raise _bad(path, f"it does not unpack ({type(error).__name__})") from None
     except OSError as error:
-        if error.errno is not None:  # of the disk; what is wrong with the content has no number
+        # Any other number is of the disk; what is wrong with the content has none.
+        if error.errno is not None and error.errno not in SPOILT_NAMES:
             raise
         raise _bad(path, "it does not unpack") from None
     _require_equal(path, found, manifest)

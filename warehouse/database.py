@@ -22,6 +22,9 @@ from warehouse.workspace import PRIVATE_FILE, Workspace
 Area = Literal["ledger", "reporting", "restricted"]
 AREAS: tuple[Area, ...] = ("ledger", "reporting", "restricted")
 BUSY_MILLISECONDS = 30_000
+# SQLite tells the kind of an error in the lowest byte of its number, what of the kind above it.
+PRIMARY_CODE = 0xFF
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,10 @@ class Database:
     @contextmanager
     def read(self, area: Area) -> Iterator[sa.Connection]:
         """Yield a connection that sees one consistent state and changes nothing."""
-        with told_plainly(self.place(area)), self.engine(area).connect() as connection:
+        engine = self.engine(area)
+        if self.url is not None:  # else each query would see what was committed just before it
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with told_plainly(self.place(area)), engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -156,7 +162,10 @@ def _postgres_url(text: str) -> URL:
         raise _bad_url("something that is no address") from error
     if url.get_backend_name() not in ("postgres", "postgresql"):
         raise _bad_url(f"an address of kind {url.get_backend_name()}")
-    return url.set(drivername="postgresql+psycopg")
+    # In the query it would be told in clear.
+    *_, password = url.normalized_query.get("password", [url.password])
+    url = url.difference_update_query(["password"])
+    return url.set(drivername="postgresql+psycopg", password=password)
 
 
 def _bad_url(found: str) -> ConfigurationError:
@@ -184,6 +193,8 @@ def told_plainly(place: str) -> Iterator[None]:
     except Exception as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
+        if getattr(cause, "sqlite_errorcode", 0) & PRIMARY_CODE in DAMAGED:
+            raise _damaged(place, cause) from None
         # SQLite calls a mistake in our own SQL operational too, with this number.
         if getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
             raise
@@ -196,6 +207,17 @@ def _driver_errors() -> tuple[type[Exception], ...]:
     """Return what the drivers in use raise when the fault is not the statement's."""
     psycopg = sys.modules.get("psycopg")
     return (sqlite3.OperationalError, *([psycopg.OperationalError] if psycopg else []))
+
+
+def _damaged(place: str, cause: BaseException | None) -> InfrastructureError:
+    return InfrastructureError(
+        "DATABASE_DAMAGED",
+        where=place,
+        found=str(cause),
+        expected="a whole SQLite file, as roci left it",
+        remedy="if it is the ledger, `roci restore` the last backup into an empty workspace; if it "
+        "is marts, remove the file and `roci marts build --all`",
+    )
 
 
 def database_away(place: str, cause: BaseException | None) -> InfrastructureError:

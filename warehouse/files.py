@@ -1,12 +1,19 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and are read or not at all."""
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 from uuid import uuid4
+
+from configs.errors import InfrastructureError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 @contextmanager
@@ -44,6 +51,39 @@ def readable(name: str) -> str:
     caf\xe9.csv
     """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def original(path: Path) -> BinaryIO:
+    """Return the file, open for reading; a disk that gives out is never taken for its content.
+
+    Readers of zips, workbooks and Parquet take an OSError for bytes that are spoilt. What the
+    machine cannot read is an InfrastructureError (STORAGE_FAILED) here, which they let pass.
+    """
+    return io.BufferedReader(_OfTheMachine(path))
+
+
+class _OfTheMachine(io.FileIO):
+    def readinto(self, buffer: Buffer, /) -> int | None:
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise _unread(error, str(self.name)) from None
+
+    def readall(self) -> bytes:
+        try:
+            return super().readall()
+        except OSError as error:
+            raise _unread(error, str(self.name)) from None
+
+
+def _unread(error: OSError, where: str) -> InfrastructureError:
+    return InfrastructureError(
+        "STORAGE_FAILED",
+        where=readable(where),
+        found=error.strerror or type(error).__name__,
+        expected="a file that the machine can read to its end",
+        remedy="see to the disk or the network folder, then run the same command again",
+    )
 
 
 def flush(path: Path) -> None:

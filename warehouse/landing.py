@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -160,6 +162,12 @@ def _landed(path: Path, root: Path) -> LandedFile | None:
     try:
         facts = path.stat()
     except FileNotFoundError:  # taken away since the folder was listed
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # a link that leads to itself
+            return None
+        raise
+    if not stat.S_ISREG(facts.st_mode):  # a pipe would be read for ever
         return None
     folders = path.relative_to(root).parts[:-1]
     return LandedFile(

@@ -16,7 +16,7 @@ from warehouse import ledger_tables as tables
 from warehouse.bulk import insert_rows
 from warehouse.files import readable
 from warehouse.ledger_history import LedgerHistory
-from warehouse.ledger_records import Check, Counts, Fault, FlagCount, MartRecord, Step
+from warehouse.ledger_records import Check, Counts, Fault, FlagCount, Load, MartRecord, Step
 from warehouse.published import Basis
 from warehouse.remote import RemoteFile
 from warehouse.repairs import mark_repaired
@@ -216,21 +216,36 @@ class Ledger(LedgerHistory):
                 connection.execute(tables.publication_basis.insert(), noted)
         return new_id
 
+    def withdraw_held(self) -> None:
+        """Note that a publication that is held is wanted no more: what is published stands."""
+        table = tables.publication
+        held = self.held_publication()
+        if held is not None:
+            with self._write() as connection:
+                same = table.c.publication_id == held.publication_id
+                connection.execute(table.update().where(same).values(state="withdrawn"))
+
     def record_decision(
         self, load_id: str, decision: str, by: str, led_to: str | None = None
     ) -> None:
         """Note who `released` or `discarded` a load."""
-        row = {
-            "load_id": load_id, "decision": decision, "decided_by": readable(by),
-            "decided_at": _now(), "led_to": led_to,
-        }  # fmt: skip
         with self._write() as connection:
-            connection.execute(tables.load_decision.insert(), row)
+            _insert_decision(connection, load_id, decision, by, led_to)
 
-    def new_publication_id(self) -> str:
-        """Return the id of the next publication; it is taken once it is recorded."""
+    def discard(self, load: Load, by: str) -> None:
+        """Note that a load is given up, and who said so, in one transaction."""
         with self._write() as connection:
-            return _next_id(connection, tables.publication.c.publication_id, "P")
+            _update_load(connection, load.load_id, **_outcome("discarded", load.fault, None))
+            _insert_decision(connection, load.load_id, "discarded", by, None)
+
+    def new_publication_id(self, shown: str | None = None) -> str:
+        """Return the id of the next publication; it is taken once it is recorded.
+
+        `shown`: what readers are shown now; where a crash kept it from being recorded, another
+        publication must not go by its name.
+        """
+        with self._write() as connection:
+            return _next_id(connection, tables.publication.c.publication_id, "P", shown or "")
 
     def _set_partitions(
         self, connection: sa.Connection, load_id: str, part: LoadedPartitions
@@ -274,8 +289,13 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _next_id(connection: sa.Connection, column: sa.Column[str], letter: str) -> str:
-    day = f"{letter}{_now():%Y%m%d}-"
+def _next_id(
+    connection: sa.Connection, column: sa.Column[str], letter: str, shown: str = ""
+) -> str:
+    today = f"{letter}{_now():%Y%m%d}-"
+    newest_day = connection.scalar(sa.select(sa.func.max(column))) or ""
+    # Ids tell what came later, also after a clock that was ahead has been set right.
+    day = max(today, newest_day[: len(today)], shown[: len(today)])
     # By length first: the ten thousandth of a day has one digit more.
     newest = (
         sa.select(column)
@@ -283,8 +303,8 @@ def _next_id(connection: sa.Connection, column: sa.Column[str], letter: str) -> 
         .order_by(sa.func.length(column).desc(), column.desc())
         .limit(1)
     )
-    last = connection.scalar(newest)
-    return f"{day}{int(last.removeprefix(day)) + 1 if last else 1:04d}"
+    taken = [one for one in (connection.scalar(newest), shown) if one and one.startswith(day)]
+    return f"{day}{max((int(one.removeprefix(day)) for one in taken), default=0) + 1:04d}"
 
 
 def _attempts(connection: sa.Connection, load_key: str) -> int:
@@ -326,6 +346,16 @@ def _insert_unless_there(connection: sa.Connection, table: sa.Table, row: dict[s
 def _update_load(connection: sa.Connection, load_id: str, **values: Any) -> None:
     query = tables.load.update().where(tables.load.c.load_id == load_id).values(**values)
     connection.execute(query)
+
+
+def _insert_decision(
+    connection: sa.Connection, load_id: str, decision: str, by: str, led_to: str | None
+) -> None:
+    row = {
+        "load_id": load_id, "decision": decision, "decided_by": readable(by),
+        "decided_at": _now(), "led_to": led_to,
+    }  # fmt: skip
+    connection.execute(tables.load_decision.insert(), row)
 
 
 def _outcome(state: str, fault: Fault | RociError | None, counts: Counts | None) -> dict[str, Any]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import sqlalchemy as sa
 
 from warehouse import ledger_tables as tables
-from warehouse.database import Database, told_plainly
+from warehouse.database import Database
 
 ROWS_AT_ONCE = 5_000
 # What a ledger has from its first day on, used or not.
@@ -20,7 +17,7 @@ def copy_ledger(old: Database, new: Database) -> bool:
 
     Both have today's tables. What is written to `old` meanwhile is not seen.
     """
-    with _still(old) as reader, new.write("ledger") as writer:
+    with old.read("ledger") as reader, new.write("ledger") as writer:
         if not _is_empty(writer):
             return False
         for table in tables.metadata.sorted_tables:
@@ -65,13 +62,3 @@ def _count_on(writer: sa.Connection) -> None:
             writer.execute(
                 sa.text("SELECT setval(pg_get_serial_sequence(:place, :name), :last)"), told
             )
-
-
-@contextmanager
-def _still(database: Database) -> Iterator[sa.Connection]:
-    """Yield a connection for which every query tells of the same moment."""
-    engine = database.engine("ledger")
-    if database.url is not None:
-        engine = engine.execution_options(isolation_level="REPEATABLE READ")
-    with told_plainly(database.place("ledger")), engine.connect() as connection:
-        yield connection

@@ -95,8 +95,12 @@ class LedgerQueries:
 
     def find_by_key(self, load_key: str) -> Load | None:
         """Return the load of that key that counts most (loaded, then held ...), the newest."""
-        found = self._loads_where(tables.load.c.load_key == load_key)
+        found = self.attempts(load_key)
         return min(found, key=lambda load: _BY_WEIGHT.index(load.state), default=None)
+
+    def attempts(self, load_key: str) -> list[Load]:
+        """Return every load of that key, the newest first."""
+        return self._loads_where(tables.load.c.load_key == load_key)
 
     def interrupted_loads(self) -> list[Load]:
         """Return loads that began and never ended; with no run under way, a crash left them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,12 +57,19 @@ def lock(
     held = FileLock(workspace.locks / f"{name}.lock", thread_local=False)
     _acquire(held, note, wait_seconds, on_wait)
     try:
-        since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        note.write_text(json.dumps(asdict(Holder(os.getpid(), since, what))), encoding="utf-8")
+        _leave_note(note, what)
         yield
     finally:
-        note.unlink(missing_ok=True)
+        with suppress(OSError):
+            note.unlink(missing_ok=True)
         held.release()
+
+
+def _leave_note(note: Path, what: str) -> None:
+    """Say who holds the lock; where there is no room for that, the lock holds all the same."""
+    since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    with suppress(OSError):
+        note.write_text(json.dumps(asdict(Holder(os.getpid(), since, what))), encoding="utf-8")
 
 
 def _acquire(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -21,18 +22,22 @@ from warehouse.mart_tables import (
 )
 from warehouse.published import PUBLICATION_TABLE, Imprint
 
+LOCK_SECONDS = 60
 _WRITE_CSV = pc_csv.WriteOptions(include_header=False, batch_size=10_000)
 
 
 def write_area(connection: sa.Connection, schema: str, change: AreaChange) -> None:
     """Make a schema's marts what they are to be; others see it when the transaction commits.
 
-    Whole marts are built beside the old ones and swapped by name, with the rights that were
-    granted on them; a mart that views are made of is emptied and filled again instead.
+    A mart keeps its table and is filled again, so that a reader's snapshot holds the old rows
+    until it ends; nobody waits. One whose columns change is built beside the old one and swapped
+    by name, with the rights that were granted on it, once its readers have ended.
     """
     cursor = postgres_cursor(connection)
     cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
     cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
+    # A transaction that somebody left open must not hold the nightly up for good.
+    cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
     for name in _table_names(cursor, schema) - change.names - {PUBLICATION_TABLE}:
         _require_no_views(cursor, schema, name)
         cursor.execute(f"DROP TABLE {_named(schema, name)}")
@@ -63,7 +68,7 @@ class _Writer:
         try:
             if self.exists and self.table.slices is not None:
                 self._replace_slices()
-            elif self.exists and _views_of(self.cursor, self.schema, self.table.name):
+            elif self.exists and (self._has_same_types() or self._has_views()):
                 self._refill()
             else:
                 self._swap()
@@ -81,11 +86,13 @@ class _Writer:
 
     def _refill(self) -> None:
         self._require_same_columns()
-        self.cursor.execute(f"TRUNCATE {self._place()}")
-        for index in (self._index("key"), self._index("analyst")):
-            self.cursor.execute(f"DROP INDEX IF EXISTS {_named(self.schema, index)}")
+        # TRUNCATE or another table would be empty to a reader whose snapshot is older.
+        self.cursor.execute(f"DELETE FROM {self._place()}")
+        stale = {kind: c for kind, c in self._indexes.items() if self._indexed(kind) != list(c)}
+        for kind in stale:
+            self.cursor.execute(f"DROP INDEX IF EXISTS {_named(self.schema, self._index(kind))}")
         self._copy(self.table.name)
-        self._create_indexes(self.table.name, "")
+        self._create_indexes(self.table.name, "", stale)
 
     def _swap(self) -> None:
         beside = f"{self.table.name}__new"
@@ -95,13 +102,13 @@ class _Writer:
         self.cursor.execute(f"DROP TABLE IF EXISTS {_named(self.schema, beside)}")
         self.cursor.execute(f"CREATE TABLE {_named(self.schema, beside)} ({columns})")
         self._copy(beside)
-        self._create_indexes(beside, "__new")
+        self._create_indexes(beside, "__new", self._indexes)
         if self.exists:
             self._grant_as_before(beside)
             self.cursor.execute(f"DROP TABLE {self._place()}")
         new = _named(self.schema, beside)
         self.cursor.execute(f"ALTER TABLE {new} RENAME TO {quoted(self.table.name)}")
-        for kind in ("key", "analyst"):
+        for kind in self._indexes:
             index = self._index(kind)
             self.cursor.execute(
                 f"ALTER INDEX IF EXISTS {_named(self.schema, index + '__new')} "
@@ -117,15 +124,17 @@ class _Writer:
                 written += batch.num_rows
         self.table.require_rows(written)
 
-    def _create_indexes(self, name: str, ending: str) -> None:
+    @property
+    def _indexes(self) -> dict[str, Sequence[str]]:
+        return {"key": self.table.key, "analyst": self.table.analyst_index}
+
+    def _create_indexes(self, name: str, ending: str, indexes: Mapping[str, Sequence[str]]) -> None:
         target = _named(self.schema, name)
-        if self.table.key:
-            index, columns = self._index("key") + ending, ", ".join(map(quoted, self.table.key))
-            self.cursor.execute(f"CREATE UNIQUE INDEX {quoted(index)} ON {target} ({columns})")
-        if self.table.analyst_index:
-            index = self._index("analyst") + ending
-            columns = ", ".join(map(quoted, self.table.analyst_index))
-            self.cursor.execute(f"CREATE INDEX {quoted(index)} ON {target} ({columns})")
+        for kind, columns in indexes.items():
+            if columns:
+                unique = "UNIQUE " if kind == "key" else ""
+                index, told = quoted(self._index(kind) + ending), ", ".join(map(quoted, columns))
+                self.cursor.execute(f"CREATE {unique}INDEX {index} ON {target} ({told})")
 
     def _grant_as_before(self, beside: str) -> None:
         query = """
@@ -137,16 +146,30 @@ class _Writer:
             self.cursor.execute(f"GRANT {right} ON {_named(self.schema, beside)} TO {grantee}")
 
     def _require_same_columns(self) -> None:
-        query = """
-            SELECT attname FROM pg_attribute
-            WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
-        """
-        had = [name for (name,) in self.cursor.execute(query, (self._place(),)).fetchall()]
+        had = [name for name, _ in self._columns(self._place())]
         if had == self.table.columns:
             return
         if self.table.slices is None:
             _require_no_views(self.cursor, self.schema, self.table.name)
         raise missing_columns(self.table, had)
+
+    def _has_same_types(self) -> bool:
+        now = [(f.name, sql_type(f.type, "postgresql").lower()) for f in self.table.schema]
+        return self._columns(self._place()) == now
+
+    def _has_views(self) -> bool:
+        return bool(_views_of(self.cursor, self.schema, self.table.name))
+
+    def _indexed(self, kind: str) -> list[str]:
+        return [name for name, _ in self._columns(_named(self.schema, self._index(kind)))]
+
+    def _columns(self, place: str) -> list[tuple[str, str]]:
+        """Return names and types of the columns of a table or an index; none where none is."""
+        query = """
+            SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute
+            WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+        """
+        return list(self.cursor.execute(query, (place,)).fetchall())
 
     def _place(self) -> str:
         return _named(self.schema, self.table.name)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from os.path import relpath
 from pathlib import Path
 from typing import Any, Literal, get_args
 from uuid import uuid4
@@ -80,10 +81,10 @@ class Publisher:
         imprint = Imprint(publication_id, now, **(digests or {}))
         changes = {area: _sql_change(imprint, marts[area]) for area in MART_AREAS}
         self.recover()
-        plan = _Plan.of(imprint, self._staged, marts)
+        plan = _Plan.of(imprint, self._staged, marts, self.workspace.work)
         if self.database.url is None:
             with self._new_files(changes) as files:
-                plan = plan.with_sqlite(files)
+                plan = plan.with_sqlite(files, self.workspace.work)
                 self._write_plan(plan)
         else:
             with self.database.write("reporting") as connection:
@@ -109,6 +110,14 @@ class Publisher:
             return None
         self._carry_out(plan)
         return plan.publication_id
+
+    def shown(self) -> str | None:
+        """Return the publication that readers of the Parquet files meet; null before the first."""
+        try:
+            told = (self.workspace.marts_reporting / SIDECAR).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        return str(json.loads(told)["publication_id"])
 
     def path(self, name: str, area: MartArea) -> Path:
         """Return where a mart's published Parquet file is, or would be."""
@@ -139,6 +148,8 @@ class Publisher:
                     files[area] = build_file(current, change, self.workspace.work)
             yield files
         except BaseException:
+            # A plan without its files would let Parquet be of another publication than SQL.
+            self._plan_path.unlink(missing_ok=True)
             for path in files.values():
                 path.unlink(missing_ok=True)
             raise
@@ -149,23 +160,25 @@ class Publisher:
 
     def _carry_out(self, plan: _Plan) -> None:
         """Do the plan; what is done already is passed over."""
+        work = self.workspace.work
         for area, new in plan.sqlite.items():
             current = self.database.path(area)  # type: ignore[arg-type]
             assert current is not None
-            put_file_in_place(Path(new), current, file_mode(area))  # type: ignore[arg-type]
+            put_file_in_place(work / new, current, file_mode(area))  # type: ignore[arg-type]
         for area in MART_AREAS:
             self._place_parquet(area, plan)
         sidecar = self.workspace.marts_reporting / SIDECAR
-        with whole_file(sidecar, self.workspace.work, file_mode("reporting")) as temporary:
+        with whole_file(sidecar, work, file_mode("reporting")) as temporary:
             told = {**plan.imprint, "marts": plan.names["reporting"]}
             temporary.write_text(json.dumps(told), encoding="utf-8")
         self._plan_path.unlink()
-        shutil.rmtree(plan.folder, ignore_errors=True)
+        shutil.rmtree(work / plan.folder, ignore_errors=True)
 
     def _place_parquet(self, area: MartArea, plan: _Plan) -> None:
-        for name, staged in plan.parquet[area].items():
-            if Path(staged).exists():
-                put_in_place(Path(staged), self.path(name, area), file_mode(area))
+        for name, told in plan.parquet[area].items():
+            staged = self.workspace.work / told
+            if staged.exists():
+                put_in_place(staged, self.path(name, area), file_mode(area))
         for published in self._folder(area).glob("*.parquet"):
             if published.stem not in plan.names[area]:
                 published.unlink(missing_ok=True)
@@ -177,7 +190,10 @@ class Publisher:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What remains to be done once a publication is certain: plain values, kept as JSON."""
+    """What remains to be done once a publication is certain: plain values, kept as JSON.
+
+    Paths are told from the plan's own folder: the workspace may be moved before it is done.
+    """
 
     imprint: dict[str, str]
     folder: str
@@ -196,17 +212,20 @@ class _Plan:
         imprint: Imprint,
         folder: Path,
         marts: Marts,
+        work: Path,
     ) -> _Plan:
         parquet: dict[str, dict[str, str]] = {
-            area: {name: str(mart.path) for name, mart in marts[area].items() if mart.path}
+            area: {name: relpath(one.path, work) for name, one in marts[area].items() if one.path}
             for area in MART_AREAS
         }
         names: dict[str, list[str]] = {area: sorted(marts[area]) for area in MART_AREAS}
-        return cls(imprint.as_record(), str(folder), parquet, names, {})
+        return cls(imprint.as_record(), relpath(folder, work), parquet, names, {})
 
-    def with_sqlite(self, files: Mapping[MartArea, Path]) -> _Plan:
+    def with_sqlite(self, files: Mapping[MartArea, Path], work: Path) -> _Plan:
         told: dict[str, Any] = dict(self.__dict__)
-        return _Plan(**dict(told, sqlite={area: str(path) for area, path in files.items()}))
+        return _Plan(
+            **dict(told, sqlite={area: relpath(path, work) for area, path in files.items()})
+        )
 
 
 def _sql_change(imprint: Imprint, marts: Mapping[str, Mart]) -> AreaChange:

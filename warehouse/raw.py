@@ -10,7 +10,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from configs.errors import InfrastructureError
-from warehouse.files import flush, put_in_place
+from warehouse.files import flush, original, put_in_place
 from warehouse.workspace import Workspace
 
 BLOCK = 1 << 20
@@ -38,7 +38,7 @@ class RawStore:
         The file is read once, hashed while it is copied, and appears under its digest only when
         it is whole and on the disk.
         """
-        with path.open("rb") as reader:
+        with original(path) as reader:
             return self.keep_stream(reader)
 
     def keep_stream(self, reader: BinaryIO) -> RawFile:
@@ -68,7 +68,7 @@ class RawStore:
             InfrastructureError: the store does not have it.
         """
         try:
-            return self.path(sha256).open("rb")
+            return original(self.path(sha256))
         except FileNotFoundError as error:
             raise InfrastructureError(
                 "RAW_FILE_GONE",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 1 << 20
 TIMEOUT_SECONDS = 30
 SFTP_PORT = 22
+# No server answers with these: they are of the disk that a file is brought to.
+OUR_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,7 @@ class Remote:
         Returns:
             Whether the file stood still meanwhile; if not, `part` is gone and nothing was fetched.
         """
-        part.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        part.touch(mode=PRIVATE_FILE)
+        _begin(part)
         with part.open("ab") as target:
             if target.tell() > file.size:
                 target.truncate(0)
@@ -114,6 +116,25 @@ class Remote:
                 target.write(content)
         target.flush()
         os.fsync(target.fileno())
+
+
+def _begin(part: Path) -> None:
+    """Make the file that is fetched into.
+
+    Raises:
+        InfrastructureError: that may not be written here; a server may refuse in the same words.
+    """
+    try:
+        part.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        part.touch(mode=PRIVATE_FILE)
+    except PermissionError as error:
+        raise InfrastructureError(
+            "STORAGE_FAILED",
+            where=str(part.parent),
+            found=error.strerror or type(error).__name__,
+            expected="a folder of landing/ that can be written",
+            remedy="mend the permissions of the workspace; the next run fetches what is new",
+        ) from None
 
 
 @contextmanager
@@ -193,6 +214,8 @@ def _told(landing: RemoteLanding) -> Iterator[None]:
             remedy=f"check {environment_name(landing, 'USER')} and its PASSWORD or KEY",
         ) from None
     except (paramiko.SSHException, EOFError, OSError, UnicodeDecodeError) as error:
+        if getattr(error, "errno", None) in OUR_DISK:
+            raise
         raise InfrastructureError(
             "REMOTE_UNREACHABLE",
             where=f"remote {landing.name}",

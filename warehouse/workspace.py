@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,9 +158,10 @@ class Workspace:
         leftovers = [*self.work.glob("*"), *(path for f in folders for path in f.glob("*"))]
         removed = 0
         for path in leftovers:
-            if path not in folders and path.lstat().st_mtime < before:
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-                removed += 1
+            with suppress(FileNotFoundError):  # whoever was at work there has ended meanwhile
+                if path not in folders and path.lstat().st_mtime < before:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    removed += 1
         return removed
 
 

@@ -8,6 +8,7 @@ from flows.stages.planning import DIRECTORY, RESULTS, ROSTER
 from warehouse.ledger_records import Load
 from warehouse.locks import lock
 
+UNFINISHED = ("loading", "failed")
 TABLES = (RESULTS, ROSTER, DIRECTORY)
 WAIT_SECONDS = 3600
 
@@ -39,6 +40,19 @@ def require_agreement(context: Context) -> None:
         raise _held_back("LAKE_BEHIND", f"no rows of {listed(behind)}, which are loaded", behind)
     if ahead:
         raise _held_back("LAKE_AHEAD", f"rows of {listed(ahead)}, which are not loaded", ahead)
+
+
+def reached_lake(context: Context, key: str) -> bool:
+    """Return whether an earlier attempt at this very load was cut off with its rows in the lake.
+
+    It had been held against everything, or a person had let it through, before they came there.
+    """
+    unfinished = [load for load in context.ledger.attempts(key) if load.state in UNFINISHED]
+    if not unfinished:
+        return False
+    table = context.catalogue.source(unfinished[0].source).table
+    filling = {load_id for _, _, load_id in _held(context, table)}
+    return any(load.load_id in filling for load in unfinished)
 
 
 def stands_whole(context: Context, load: Load, table: str) -> bool:

@@ -9,6 +9,7 @@ from transforms.oneroster import is_oneroster
 from transforms.oneroster_delta import is_delta
 from transforms.workbook import is_workbook
 from warehouse.archive import has_contents
+from warehouse.files import original
 
 
 def several_files(path: Path) -> ZipFile | None:
@@ -18,8 +19,9 @@ def several_files(path: Path) -> ZipFile | None:
 
     Raises:
         FileRefused: TRUNCATED_FILE.
+        InfrastructureError: the machine cannot read it.
     """
-    with path.open("rb") as stream:
+    with original(path) as stream:
         magic = stream.read(8)
         if is_workbook(stream, magic) or is_oneroster(stream) or is_delta(stream):
             return None

@@ -56,11 +56,13 @@ def build_marts(context: Context, *, everything: bool = False) -> BuildOutcome:
         try:
             require_agreement(context)
         except PublicationHeld as held:
-            return BuildOutcome(None, "held", code=held.code, message=str(held))
+            return _held_back(context, held)
         plan = plan_build(context, everything=everything)
         if plan.nothing_to_do:
+            context.ledger.withdraw_held()
             return BuildOutcome(None, "unchanged", slices_kept=len(plan.kept))
-        outcome = _publish(context, Build(context.ledger.new_publication_id(), plan))
+        publication_id = context.ledger.new_publication_id(context.publisher.shown())
+        outcome = _publish(context, Build(publication_id, plan))
     outcome = replace(outcome, seconds=time.perf_counter() - started)
     log.info(
         "publication=%s state=%s slices_built=%d slices_kept=%d seconds=%.2f",
@@ -71,6 +73,19 @@ def build_marts(context: Context, *, everything: bool = False) -> BuildOutcome:
         outcome.seconds,
     )
     return outcome
+
+
+def _held_back(context: Context, held: PublicationHeld) -> BuildOutcome:
+    """Note once that nothing can be published, so that it is told in the morning too."""
+    before = context.ledger.held_publication()
+    if before is not None and before.fault is not None and before.fault.found == held.found:
+        publication_id = before.publication_id
+    else:
+        new_id = context.ledger.new_publication_id(context.publisher.shown())
+        publication_id = context.ledger.record_publication(
+            {}, [], publication_id=new_id, state="held", fault=held
+        )
+    return BuildOutcome(publication_id, "held", code=held.code, message=str(held))
 
 
 def _publish(context: Context, build: Build) -> BuildOutcome:

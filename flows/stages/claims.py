@@ -13,6 +13,7 @@ from configs.source_models import Source
 from flows.context import Context
 from flows.stages.oneroster import is_delta_file, roster_source
 from transforms.claiming import header_fits, header_likeness
+from warehouse.files import original
 
 log = logging.getLogger("roci.intake")
 
@@ -34,7 +35,7 @@ def claim(context: Context, path: Path, name: str) -> Source:
     if roster is not None and is_delta_file(path):
         return roster
     sources = context.catalogue.sources.values()
-    with path.open("rb") as stream:
+    with original(path) as stream:
         fits = {s.name: share for s in sources if (share := header_fits(stream, s)) is not None}
         drafts = [] if fits else _drafts_of(context, stream)
         alike = {} if fits else {s.name: header_likeness(stream, s) for s in sources}
@@ -68,7 +69,7 @@ def is_taken(context: Context, source: Source, only_source: str | None) -> bool:
 
 def fits(path: Path, source: Source) -> bool:
     """Return whether the file's header is one of the source's."""
-    with path.open("rb") as stream:
+    with original(path) as stream:
         return header_fits(stream, source) is not None
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from configs.errors import FileRefused, UsageError, listed
-from flows.stages.exporting import Exported
+from flows.stages.exporting import LOAD, SOURCE_ROW, Exported
 from transforms.mending import Mend
 from transforms.pieces import UNPARSED, Piece, distinct_names, plain_strings
 from transforms.read import examine_any, read_pieces
 from warehouse.spreadsheets import as_read_back
 
-OWN_COLUMNS = 2
+# What a load's id looks like: nothing else of a wrong spreadsheet is told.
+LOAD_ID = re.compile(r"L[0-9]{8}-[0-9]{4,}")
+# How spreadsheet programs write long numbers into CSV: 1.99018E+12.
+SHORTENED = re.compile(r"[0-9](?:\.([0-9]+))?E\+[0-9]{2}")
+COLUMNS_TOLD = 5
 
 
 @dataclass(frozen=True)
@@ -27,17 +32,41 @@ def read_corrections(stream: BinaryIO, name: str, exported: Exported) -> Handed:
     """Return the rows of an exported spreadsheet as a person handed it in.
 
     Raises:
-        UsageError: it is not of that load: other columns, other rows, no row numbers, or it cannot
-            be read (NOT_THE_EXPORT).
+        UsageError: it is not of that load: other columns, another load's rows, no row numbers, or
+            it cannot be read (NOT_THE_EXPORT).
     """
     try:
         probe = examine_any(stream)
-        _require_columns(name, probe.columns, exported)
+        places = _places(name, probe.columns, exported)
         pieces = list(read_pieces(stream, probe, plain=distinct_names(probe.columns)))
     except FileRefused as refused:
         raise _not_the_export(name, refused.found, "a workbook or CSV as it was exported") from None
-    header = exported.header[: len(probe.columns)]
-    return Handed(_numbered(name, pieces, header, exported))
+    rows = _numbered(name, pieces, places, exported)
+    if probe.kind == "delimited":
+        rows = {
+            number: {column: unspoilt(cell, exported.rows[number][column] or "")
+                     for column, cell in cells.items()}
+            for number, cells in rows.items()
+        }  # fmt: skip
+    return Handed(rows)
+
+
+def unspoilt(cell: str, exported: str) -> str:
+    """Return a cell of a CSV; as exported, where a spreadsheet program took an id for a number.
+
+    Programs do so whenever they open a CSV, whatever a person does: leading zeros are lost, long
+    numbers shortened.
+
+    >>> unspoilt("123", "00123"), unspoilt("1.99018E+12", "01990176990013"), unspoilt("7", "6")
+    ('00123', '01990176990013', '7')
+    """
+    if not (exported.isascii() and exported.isdigit()):
+        return cell
+    shortened = SHORTENED.fullmatch(cell)
+    digits = len(shortened[1] or "") if shortened else 0
+    cut = shortened is not None and cell == f"{int(exported):.{digits}E}"
+    lost = exported.startswith("0") and cell == (exported.lstrip("0") or "0")
+    return exported if cut or lost else cell
 
 
 def changes(handed: Handed, exported: Exported) -> dict[int, Mend]:
@@ -85,29 +114,53 @@ def _differs(cell: str, value: str | None) -> bool:
     return as_read_back(cell) != as_read_back(value or "")
 
 
-def _require_columns(name: str, columns: tuple[str, ...], exported: Exported) -> None:
+def _places(name: str, columns: tuple[str, ...], exported: Exported) -> dict[str, int]:
+    """Return where each column of the export stands in the spreadsheet; they may have been moved.
+
+    Raises:
+        UsageError: a column is missing, or there are others.
+    """
     expected = [one.strip() for one in exported.header]
-    while expected and not expected[-1]:  # a spreadsheet has no nameless columns at its end
-        expected.pop()
-    found = list(distinct_names(columns))
-    if found[: len(expected)] == expected and not any(found[len(expected) :]):
-        return
-    odd = sorted(set(found) ^ set(expected))
-    raise _not_the_export(
-        name,
-        f"{len(odd)} columns that differ, or another order of columns",
-        "the columns of the export, in their order: source_row, reasons, then those of the file",
-    )
+    while len(expected) > len(columns) and not expected[-1]:
+        expected.pop()  # a spreadsheet has no nameless columns at its end
+    found = list(columns)
+    while len(found) > len(expected) and not found[-1]:
+        found.pop()
+    own, names = distinct_names(expected), distinct_names(found)
+    lacking = [one for one in own if one not in names]
+    others = [place for place, one in enumerate(names, start=1) if one not in own]
+    if lacking or others:
+        raise _not_the_export(
+            name,
+            "; ".join(_odd_columns(lacking, others)),
+            "the columns of the export, and no other",
+        )
+    if names != own and (own != expected or "" in own):
+        raise _not_the_export(
+            name, "columns of the same name or of none, in another order", "the export's own order"
+        )
+    return {column: names.index(one) for column, one in zip(exported.header, own, strict=False)}
+
+
+def _odd_columns(lacking: list[str], others: list[int]) -> Iterator[str]:
+    if lacking:
+        yield f"it lacks {listed(lacking, at_most=COLUMNS_TOLD)}"
+    if others:
+        told = ", ".join(map(str, others[:COLUMNS_TOLD])) + ", ..." * (len(others) > COLUMNS_TOLD)
+        yield f"not of the export, counted from the left: column {told}"
 
 
 def _numbered(
-    name: str, pieces: list[Piece], header: tuple[str, ...], exported: Exported
+    name: str, pieces: list[Piece], places: Mapping[str, int], exported: Exported
 ) -> dict[int, dict[str, str]]:
     rows: dict[int, dict[str, str]] = {}
     again: set[int] = set()
-    for number, cells in _rows(name, pieces):
+    loads: dict[int, str] = {}
+    for number, cells in _rows(name, pieces, places[SOURCE_ROW]):
         again |= {number} & set(rows)
-        rows[number] = dict(zip(header[OWN_COLUMNS:], cells[OWN_COLUMNS:], strict=False))
+        rows[number] = {one: cells[places[one]] for one in exported.values if one in places}
+        loads[number] = cells[places[LOAD]].strip()
+    _require_load(name, loads, exported)
     strange = set(rows) - set(exported.rows)
     if strange or again:
         told = f"row numbers that are not in quarantine: {listed(sorted(strange))}"
@@ -119,15 +172,29 @@ def _numbered(
     return rows
 
 
-def _rows(name: str, pieces: list[Piece]) -> Iterator[tuple[int, list[str]]]:
+def _require_load(name: str, loads: Mapping[int, str], exported: Exported) -> None:
+    """Refuse rows that were exported for another load: their numbers mean other students there."""
+    odd = {number: load for number, load in loads.items() if load != exported.load_id}
+    if not odd:
+        return
+    told = sorted({load for load in odd.values() if LOAD_ID.fullmatch(load)})
+    found = f"another load_id in rows {listed(odd, at_most=COLUMNS_TOLD)}"
+    raise _not_the_export(
+        name,
+        f"rows of {listed(told, at_most=COLUMNS_TOLD)}" if told else found,
+        f"{exported.load_id} in column load_id of every row",
+    )
+
+
+def _rows(name: str, pieces: list[Piece], place: int) -> Iterator[tuple[int, list[str]]]:
     broken = [row for piece in pieces for row in piece.wrong_width]
     for piece in pieces:
         columns = [column.to_pylist() for column in plain_strings(piece.table).columns]
-        places = piece.source_row.to_pylist()
-        for place, cells in zip(places, zip(*columns, strict=True), strict=True):
-            number = cells[0].strip()
+        there = piece.source_row.to_pylist()
+        for row, cells in zip(there, zip(*columns, strict=True), strict=True):
+            number = cells[place].strip()
             if not (number.isascii() and number.isdigit()):
-                broken.append(place)
+                broken.append(row)
                 continue
             yield int(number), list(cells)
     if broken:

@@ -10,18 +10,20 @@ import pyarrow as pa
 
 from configs.errors import UsageError
 from configs.models import CodeWords
+from configs.source_models import Source
 from flows.context import Context
 from transforms.pieces import UNPARSED
 from warehouse.ledger_records import RejectedReason
 from warehouse.spreadsheets import ENDINGS, WORKBOOK, Sheet, write_spreadsheet
 
-SOURCE_ROW, REASONS = "source_row", "reasons"
+SOURCE_ROW, REASONS, LOAD = "source_row", "reasons", "load_id"
 ROWS_AT_MOST = 100_000
 OF_QUARANTINE = (SOURCE_ROW, "reject_codes", "reject_fields", UNPARSED)
 HOW = (
-    "Correct the values where they stand; every cell is text. Leave the header, source_row, reasons"
-    " and unparsed as they are.",
-    "Rows may be sorted or removed; a row that you change nothing in stays in quarantine.",
+    "Correct the values where they stand; every cell is text. Leave the header, source_row,"
+    " reasons, load_id and unparsed as they are.",
+    "Rows may be sorted or removed, columns moved; a row that you change nothing in stays in"
+    " quarantine.",
     "A row with something in `unparsed` did not part into columns: write its values into them.",
     "Of two rows that contradict each other, correct the wrong one; made the same as the right"
     " one, it is set aside as its copy.",
@@ -36,24 +38,31 @@ class Exported:
     """How a load's rejected rows are laid out for a person.
 
     Attributes:
+        load_id: the load whose rows they are.
         rows: the rows of quarantine, by number.
         columns: the columns of the file, in its order.
     """
 
+    load_id: str
     rows: Mapping[int, Mapping[str, str | None]]
     columns: tuple[str, ...]
 
     @classmethod
-    def of(cls, table: pa.Table) -> Exported:
+    def of(cls, load_id: str, table: pa.Table) -> Exported:
         """Return the layout of a load's quarantine."""
         columns = tuple(name for name in table.column_names if name not in OF_QUARANTINE)
-        return cls({row[SOURCE_ROW]: row for row in table.to_pylist()}, columns)
+        return cls(load_id, {row[SOURCE_ROW]: row for row in table.to_pylist()}, columns)
 
     @property
     def header(self) -> tuple[str, ...]:
-        """Return the header: the row number, the reasons, then the columns of the file."""
+        """Return the header: row number, reasons, load, then the columns of the file."""
         lines = [UNPARSED] if any(row[UNPARSED] is not None for row in self.rows.values()) else []
-        return (SOURCE_ROW, REASONS, *lines, *self.columns)
+        return (SOURCE_ROW, REASONS, LOAD, *lines, *self.columns)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Return the columns that hold what stands in the file."""
+        return self.header[3:]
 
 
 def export_rows(
@@ -73,8 +82,8 @@ def export_rows(
         raise UsageError(
             "UNPROTECTED_EXPORT",
             where=str(path),
-            found="a place outside of the workspace, for rows that hold students' data",
-            expected=f"a file in {protected}, which only its owner reads",
+            found=f"a place outside of {protected}, for rows that hold students' data",
+            expected="a file in that folder, which only its owner reads",
             remedy="leave the file's name out, or add --i-understand and keep the file safe",
         )
     codes = context.catalogue.codes
@@ -107,13 +116,31 @@ def exported_rows(context: Context, load_id: str) -> Exported:
             expected="a load with rejected rows",
             remedy="`roci quarantine list` names them",
         )
-    return Exported.of(table)
+    return Exported.of(load_id, table)
 
 
-def reason_words(reason: RejectedReason, codes: Mapping[str, CodeWords]) -> str:
-    """Return why a row was rejected, in words."""
+def columns_of_fields(source: Source, columns: frozenset[str]) -> dict[str, str]:
+    """Return, by field, the columns of a file that it is read from, where they bear other names."""
+    found = {}
+    for field, spec in source.fields.items():
+        read = [one for one in spec.coalesce or [] if one in columns] or [
+            next(one for one in names if one in columns)
+            for names in spec.spellings
+            if not columns.isdisjoint(names)
+        ]
+        if read and read != [field]:
+            found[field] = ", ".join(read)
+    return found
+
+
+def reason_words(
+    reason: RejectedReason, codes: Mapping[str, CodeWords], read_from: Mapping[str, str]
+) -> str:
+    """Return why a row was rejected, in words; `read_from`: the file's columns of each field."""
     words = codes.get(reason.code)
     field = f" in {reason.field}" if reason.field else ""
+    if reason.field is not None and reason.field in read_from:
+        field += f" (column {read_from[reason.field]})"
     return f"{reason.code}{field}: {words.meaning if words else ''}"
 
 
@@ -138,11 +165,13 @@ def _require_fit(path: Path) -> None:
 
 def _rows_sheet(context: Context, load_id: str, exported: Exported) -> Sheet:
     codes = context.catalogue.codes
+    source = context.catalogue.source(context.ledger.load(load_id).source)
+    read_from = columns_of_fields(source, frozenset(exported.columns))
     reasons: dict[int, list[str]] = {}
     for one in context.ledger.rejected_reasons(load_id):
-        reasons.setdefault(one.source_row, []).append(reason_words(one, codes))
+        reasons.setdefault(one.source_row, []).append(reason_words(one, codes, read_from))
     rows: list[Sequence[str | int | None]] = [
-        [number, "\n".join(reasons.get(number, [])), *(row[name] for name in exported.header[2:])]
+        [number, "\n".join(reasons.get(number, [])), load_id, *map(row.get, exported.values)]
         for number, row in sorted(exported.rows.items())
     ]
     return Sheet("rows", exported.header, rows)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from configs.models import RemoteLanding
 from flows.context import Context
 from flows.credentials import credentials_of
 from flows.outcome import FetchOutcome
+from flows.patience import patiently
 from flows.prefect_settings import prepare
 from warehouse.locks import lock
 
@@ -22,51 +23,31 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("roci.fetch")
 
-RETRY_DELAYS = (2.0, 10.0)
-# A host key or a login that is refused stays so: only what may pass is tried again.
-PASSING = "REMOTE_UNREACHABLE"
-
 
 def fetch_all(
-    context: Context,
-    environment: Mapping[str, str] = os.environ,
-    wait: Callable[[float], None] = time.sleep,
+    context: Context, environment: Mapping[str, str] = os.environ
 ) -> tuple[FetchOutcome, ...]:
     """Fetch what is new in every remote folder of the profile.
 
     A folder that cannot be reached keeps nothing else from being loaded: it is an outcome.
     """
     return tuple(
-        _outcome(context, landing, environment, wait)
+        _outcome(context, landing, environment)
         for landing in context.catalogue.profile.remote_landings
     )
 
 
 def _outcome(
-    context: Context,
-    landing: RemoteLanding,
-    environment: Mapping[str, str],
-    wait: Callable[[float], None],
+    context: Context, landing: RemoteLanding, environment: Mapping[str, str]
 ) -> FetchOutcome:
     try:
         with lock(context.workspace, f"remote-{landing.name}"):
-            fetched = _with_retries(lambda: fetch(context, landing, environment), wait)
+            fetched = patiently("fetch", partial(fetch, context, landing, environment))
     except InfrastructureError as error:
         log.warning("remote=%s state=failed code=%s", landing.name, error.code)
         return FetchOutcome(landing.name, "failed", code=error.code, message=str(error))
     log.info("remote=%s state=fetched files=%d", landing.name, fetched)
     return FetchOutcome(landing.name, "fetched", files=fetched)
-
-
-def _with_retries(attempt: Callable[[], int], wait: Callable[[float], None]) -> int:
-    for delay in RETRY_DELAYS:
-        try:
-            return attempt()
-        except InfrastructureError as error:
-            if error.code != PASSING:
-                raise
-        wait(delay)
-    return attempt()
 
 
 def fetch(context: Context, landing: RemoteLanding, environment: Mapping[str, str]) -> int:

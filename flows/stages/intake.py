@@ -17,18 +17,20 @@ from flows.outcome import UNCLAIMED, FetchOutcome, LoadOutcome
 from flows.stages.archives import several_files
 from flows.stages.claims import claim, fits, is_taken
 from flows.stages.oneroster import (
+    ChangesWait,
     RosterFolder,
+    is_delta_of,
     made_whole,
     packed,
     roster_source,
     split_folders,
     tables_in,
 )
+from transforms.oneroster import WITHOUT_BULK
 from transforms.refusals import empty
 from warehouse.archive import members, opened
 from warehouse.files import readable
 from warehouse.landing import LandedFile
-from warehouse.locks import lock
 from warehouse.raw import RawFile
 
 log = logging.getLogger("roci.intake")
@@ -95,70 +97,115 @@ def take_in(context: Context, only_source: str | None = None) -> Taken:
     if only_source is not None:
         context.catalogue.source(only_source)
     folders, files = split_folders(context.landing.files())
-    taken = replace(
-        _kept_folders(context, folders, only_source), retries=True, only_source=only_source
-    )
-    for landed in sorted(files, key=lambda file: file.modified_at):
+    taken = Taken(retries=True, only_source=only_source)
+    arrivals: list[LandedFile | RosterFolder] = [*folders, *files]
+    without_bulk = []
+    for arrival in sorted(arrivals, key=lambda one: one.modified_at):
         try:
-            archive = several_files(landed.path)
-            if archive is None:
-                source = claim(context, landed.path, landed.name)
-                if is_taken(context, source, only_source):
-                    kept = _kept(context, source, landed, taken.incoming)
-                    taken = taken.with_incoming(kept)
-            elif context.landing.is_still(landed):
-                with archive:
-                    taken = _members_taken(context, landed, archive, only_source, taken)
-        except Exception as error:
-            told = _not_ours(error, landed.name)
-            if only_source is None:
-                taken = taken.with_refused(refuse(context, landed, told))
+            taken = _arrived(context, arrival, taken, final=False)
+        except ChangesWait:
+            without_bulk.append(arrival)
+    for arrival in without_bulk:  # what they change may have come after them
+        taken = _arrived(context, arrival, taken, final=True)
     return taken
 
 
-def _not_ours(error: Exception, name: str) -> RociError:
-    """Return what is to be told of a file; what is wrong with the machine stops the run."""
+def _arrived(
+    context: Context, arrival: LandedFile | RosterFolder, taken: Taken, *, final: bool
+) -> Taken:
+    if isinstance(arrival, RosterFolder):
+        return _folder_taken(context, arrival, taken, final=final)
+    try:
+        return _file_taken(context, arrival, taken)
+    except Exception as error:
+        told = _not_ours(error, arrival.name, final=final)
+        if taken.only_source is not None:
+            return taken
+        return taken.with_refused(refuse(context, arrival, told))
+
+
+def _file_taken(context: Context, landed: LandedFile, taken: Taken) -> Taken:
+    archive = several_files(landed.path)
+    if archive is None:
+        source = claim(context, landed.path, landed.name)
+        if is_taken(context, source, taken.only_source):
+            return taken.with_incoming(_kept(context, source, landed, taken.incoming))
+    elif context.landing.is_still(landed):
+        with archive:
+            return _members_taken(context, landed, archive, taken)
+    return taken
+
+
+def _not_ours(error: Exception, name: str, *, final: bool) -> RociError:
+    """Return what is to be told of a file; what is wrong with the machine stops the run.
+
+    Raises:
+        ChangesWait: there is nothing yet that the file changes, and it is not `final`.
+    """
     told = unexpected(error, name)
     if isinstance(told, InfrastructureError):
         raise told from None
+    if told.code == WITHOUT_BULK and not final:
+        raise ChangesWait from None
     return told
 
 
-def _members_taken(
-    context: Context,
-    landed: LandedFile,
-    archive: ZipFile,
-    only_source: str | None,
-    taken: Taken,
-) -> Taken:
+def _members_taken(context: Context, landed: LandedFile, archive: ZipFile, taken: Taken) -> Taken:
     """Claim every file of an archive by itself; the archive leaves landing/ once all are on record.
 
     A file that no source takes is refused alone, under its own name.
     """
-    others = False
     found = members(archive)
     if not found:
         raise empty("an archive without a file of data")
+    raws = []
     for member in found:
         with opened(archive, member) as stream:
-            raw = context.raw.keep_stream(stream)
+            raws.append((context.raw.keep_stream(stream), member.name))
+    others, without_bulk = False, []
+    for kept in raws:
         try:
-            source = claim(context, raw.path, member.name)
-        except Exception as error:
-            told = _not_ours(error, f"{landed.name}: {member.name}")
-            others = others or only_source is not None
-            if only_source is None:
-                context.landing.refuse_copy(raw.path, member.name, landed.district_id, told)
-                taken = taken.with_refused(
-                    recorded_refusal(context, raw, member.name, landed.district_id, told)
-                )
-            continue
-        if is_taken(context, source, only_source):
-            kept = registered(context, source, raw, member.name, landed.district_id)
-            taken = taken.with_incoming([replace(kept, archive=landed.name)])
-        else:
-            others = True
+            done, taken = _member_taken(context, landed, kept, taken, final=False)
+            others = others or not done
+        except ChangesWait:
+            without_bulk.append(kept)
+    for kept in without_bulk:
+        done, taken = _member_taken(context, landed, kept, taken, final=True)
+        others = others or not done
     return taken if others else replace(taken, archives=(*taken.archives, landed))
+
+
+def _member_taken(
+    context: Context, landed: LandedFile, member: tuple[RawFile, str], taken: Taken, *, final: bool
+) -> tuple[bool, Taken]:
+    """Return whether a file of an archive is on record, claimed or refused, and what is taken."""
+    (raw, name), district = member, landed.district_id
+    try:
+        source = claim(context, raw.path, name)
+        if not is_taken(context, source, taken.only_source):
+            return False, taken
+        kept = _of_archive(context, source, raw, name, district, taken.incoming)
+    except Exception as error:
+        told = _not_ours(error, f"{landed.name}: {name}", final=final)
+        if taken.only_source is not None:
+            return False, taken
+        context.landing.refuse_copy(raw.path, name, district, told)
+        return True, taken.with_refused(recorded_refusal(context, raw, name, district, told))
+    return True, taken.with_incoming([replace(kept, archive=landed.name)])
+
+
+def _of_archive(  # noqa: PLR0913 - what tells one file from another
+    context: Context,
+    source: Source,
+    raw: RawFile,
+    name: str,
+    district_id: str | None,
+    before: Sequence[Incoming],
+) -> Incoming:
+    """Return a file of an archive as its source's; it is in the raw store already."""
+    if is_delta_of(source, raw.path):
+        return keep(context, source, raw.path, name, district_id, before)
+    return registered(context, source, raw, name, district_id)
 
 
 def leave_archives(context: Context, taken: Taken) -> None:
@@ -167,33 +214,25 @@ def leave_archives(context: Context, taken: Taken) -> None:
         context.landing.remove(landed)
 
 
-def _kept_folders(
-    context: Context, folders: Iterable[RosterFolder], only_source: str | None
-) -> Taken:
-    """Return the rosters in folders as kept; one that is not whole, or not still, waits."""
+def _folder_taken(context: Context, folder: RosterFolder, taken: Taken, *, final: bool) -> Taken:
+    """Keep a roster in a folder, or refuse its tables; one that is not whole, or not still, waits.
+
+    Raises:
+        ChangesWait: it is changes only, there is nothing yet that they change, and not `final`.
+    """
     source = roster_source(context)
-    taken = Taken()
-    if source is None or only_source not in (None, source.name):
+    if source is None or taken.only_source not in (None, source.name) or not folder.whole:
         return taken
-    for folder in folders:
-        if folder.whole:
-            with packed(context, [file.path for file in folder.files]) as path:
-                taken = _folder_taken(context, source, folder, path, taken)
-    return taken
-
-
-def _folder_taken(
-    context: Context, source: Source, folder: RosterFolder, path: Path, taken: Taken
-) -> Taken:
-    """Keep a roster that stood in a folder and is packed in a zip now, or refuse its tables."""
     name, district = f"{readable(folder.path.name)}.zip", folder.files[0].district_id
-    try:
-        kept = keep(context, source, path, name, district, taken.incoming)
-    except FileRefused as error:
-        outcome = recorded_refusal(context, context.raw.keep(path), name, district, error)
-        for file in folder.files:
-            context.landing.refuse(file, error)
-        return taken.with_refused(outcome)
+    with packed(context, [file.path for file in folder.files]) as path:
+        try:
+            kept = keep(context, source, path, name, district, taken.incoming)
+        except FileRefused as error:
+            told = _not_ours(error, name, final=final)
+            outcome = recorded_refusal(context, context.raw.keep(path), name, district, told)
+            for file in folder.files:
+                context.landing.refuse(file, told)
+            return taken.with_refused(outcome)
     if not all(context.landing.is_still(file) for file in folder.files):
         return taken
     return taken.with_incoming([_at_places(context, kept, folder.files)])
@@ -329,54 +368,17 @@ def _named(
     archive = several_files(path)
     if archive is None:
         return [keep(context, source, path, path.name, district_id, before)]
-    kept = []
+    kept: list[Incoming] = []
     with archive:
         for member in members(archive):
             with opened(archive, member) as stream:
                 raw = context.raw.keep_stream(stream)
-            if fits(raw.path, source):
-                kept.append(registered(context, source, raw, member.name, district_id))
+            if is_delta_of(source, raw.path) or fits(raw.path, source):
+                kept.append(
+                    _of_archive(context, source, raw, member.name, district_id, [*before, *kept])
+                )
     # Of an archive without any file of the source, the archive itself is refused in its words.
     return kept or [keep(context, source, path, path.name, district_id)]
-
-
-def take_up_interrupted(context: Context) -> list[Incoming]:
-    """Close loads that a crash cut off, and return their files to be loaded again.
-
-    Whether such a load had reached the lake is irrelevant: doing it again replaces its partitions
-    by the same rows. A load that another process is at work on is left alone.
-    """
-    found = []
-    for load in sorted(context.ledger.interrupted_loads(), key=lambda load: load.load_id):
-        try:
-            with lock(context.workspace, load_lock(load.load_key)):
-                context.ledger.finish(load.load_id, "failed", fault=_interrupted(load.load_id))
-        except InfrastructureError as error:
-            if error.code != "LOCKED":
-                raise
-            continue
-        if load.source in context.catalogue.sources and load.sha256:
-            found.append(
-                Incoming(
-                    load.source, load.file_name or "", load.sha256, load.district_id, from_raw=True
-                )
-            )
-    return found
-
-
-def load_lock(key: str) -> str:
-    """Return the name of the lock that a load of that key holds while it is under way."""
-    return f"load-{key[:16]}"
-
-
-def _interrupted(load_id: str) -> InfrastructureError:
-    return InfrastructureError(
-        "INTERRUPTED",
-        where=load_id,
-        found="a load that began and never ended",
-        expected="a load that runs to its end",
-        remedy="nothing: this run does it again",
-    )
 
 
 def leave_landing(context: Context, incoming: Incoming, error: RociError | None) -> None:

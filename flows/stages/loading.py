@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 
+from configs.catalogue import digest
 from configs.errors import (
     ConfigurationError,
     FileRefused,
@@ -23,7 +24,7 @@ from flows.context import Context
 from flows.faults import unexpected
 from flows.load_key import load_inputs, load_key
 from flows.outcome import LoadOutcome
-from flows.stages.agreement import lake_lock, stands_whole
+from flows.stages.agreement import lake_lock, reached_lake, stands_whole
 from flows.stages.batch import check_batch
 from flows.stages.extract import open_extract
 from flows.stages.guards import (
@@ -31,7 +32,8 @@ from flows.stages.guards import (
     hold_what_would_double,
     hold_what_would_lose,
 )
-from flows.stages.intake import Incoming, leave_landing, load_lock
+from flows.stages.intake import Incoming, leave_landing
+from flows.stages.interrupted import load_lock
 from flows.stages.recording import (
     keep_in_quarantine,
     record_across_step,
@@ -45,7 +47,7 @@ from flows.stages.slicing import slices_of, view
 from flows.stages.work import Terms, Work
 from warehouse.ledger import Counts, LoadedPartitions, Step
 from warehouse.ledger_records import Load
-from warehouse.locks import lock
+from warehouse.locks import Holder, lock
 from warehouse.repairs import Origin
 
 log = logging.getLogger("roci.load")
@@ -57,6 +59,9 @@ def load_incoming(
     context: Context, incoming: Incoming, *, released: str | None = None, suites: bool = True
 ) -> LoadOutcome:
     """Load one file, unless exactly this is loaded already; its fate is then on record.
+
+    Files of one source and district are loaded one after the other, so that a load has whatever
+    people had corrected in its file when the one before it ended.
 
     Args:
         context: the opened workspace.
@@ -70,6 +75,23 @@ def load_incoming(
     Raises:
         InfrastructureError, OSError: storage or database failed; the same call may be repeated.
     """
+    filling = filling_lock(incoming.source, incoming.district_id)
+    with lock(context.workspace, filling, LAKE_WAIT_SECONDS, _say_waiting, what=incoming.source):
+        return _load_alone(context, incoming, released, suites)
+
+
+def filling_lock(source: str, district_id: str | None) -> str:
+    """Return the name of the lock of whoever loads a file of that source and district."""
+    return f"filling-{digest([source, district_id])[:16]}"
+
+
+def _say_waiting(holder: Holder) -> None:
+    log.info("stage=wait lock=filling holder=%s", holder)
+
+
+def _load_alone(
+    context: Context, incoming: Incoming, released: str | None, suites: bool
+) -> LoadOutcome:
     file = Origin(incoming.source, incoming.sha256, incoming.district_id)
     repairs = known_repairs(context, file)
     inputs = load_inputs(
@@ -81,13 +103,14 @@ def load_incoming(
         if known is not None and known.state == "loaded" and _stands(context, known, incoming):
             leave_landing(context, incoming, None)
             return _outcome(known, "unchanged")
+        passed = released is not None or reached_lake(context, key)
         load_id = context.ledger.open_load(
             incoming.source, key, inputs, incoming.sha256, incoming.file_name, incoming.district_id
         )
-        terms = Terms(released is not None, suites, repairs)
+        terms = Terms(passed, suites, repairs)
         outcome, error = _attempt(context, load_id, incoming, terms)
-        if released is not None and outcome.state == "loaded":
-            context.ledger.finish(released, "superseded")
+        if passed and outcome.state == "loaded":
+            _close_held(context, released, key)
         if incoming.takes_up is not None:
             taken_up = context.ledger.load(incoming.takes_up)
             context.ledger.finish(taken_up.load_id, "superseded", fault=taken_up.fault)
@@ -106,6 +129,13 @@ def load_incoming(
         outcome.seconds,
     )
     return outcome
+
+
+def _close_held(context: Context, released: str | None, key: str) -> None:
+    """Note that a load has taken the place of those that were held until it was let through."""
+    held = {one.load_id for one in context.ledger.attempts(key) if one.state == "held"}
+    for load_id in sorted(held | ({released} if released is not None else set())):
+        context.ledger.finish(load_id, "superseded")
 
 
 def _stands(context: Context, known: Load, incoming: Incoming) -> bool:
@@ -206,23 +236,45 @@ def _commit(context: Context, candidate: Candidate) -> None:
     if not resolved.rows:
         raise _nothing_left(work, counts)
     view(con, "final", resolved.files)
-    hold_what_would_double(context, candidate)
-    if not work.terms.released:
-        hold_what_would_lose(context, candidate)
-        if context.catalogue.profile.review_restatements:
-            from flows.stages.restating import hold_what_would_restate
+    loaded = LoadedPartitions(table, resolved.rows, slices_of(con, "final", table))
+    while not _replaced(context, candidate, counts, loaded):
+        log.info("load=%s stage=lake state=again table=%s", work.load_id, table)
 
-            hold_what_would_restate(context, candidate)
-    slices = slices_of(con, "final", table)
+
+def _replaced(
+    context: Context, candidate: Candidate, counts: Counts, loaded: LoadedPartitions
+) -> bool:
+    """Replace the load's partitions, unless what it was held against has changed meanwhile."""
+    work = candidate.work
+    against = context.ledger.live_partitions(loaded.table)
+    _hold(context, candidate)
     clock = time.perf_counter()
-    with lock(context.workspace, lake_lock(table), LAKE_WAIT_SECONDS, what=work.load_id):
-        context.lake.replace(table, work.source.name, resolved.files, work.load_id)
+    with lock(context.workspace, lake_lock(loaded.table), LAKE_WAIT_SECONDS, what=work.load_id):
+        if context.ledger.live_partitions(loaded.table) != against:
+            return False
+        context.lake.replace(loaded.table, work.source.name, candidate.resolved.files, work.load_id)
         context.ledger.record_step(
             work.load_id,
             Step("lake", counts.loaded, counts.loaded, seconds=time.perf_counter() - clock),
         )
-        loaded = LoadedPartitions(table, resolved.rows, slices)
         context.ledger.finish_loaded(work.load_id, counts, [loaded], work.terms.repairs.ids)
+    return True
+
+
+def _hold(context: Context, candidate: Candidate) -> None:
+    """Hold what would double, lose or move results that people rely on.
+
+    Raises:
+        LoadHeld: see their codes.
+    """
+    hold_what_would_double(context, candidate)
+    if candidate.work.terms.released:
+        return
+    hold_what_would_lose(context, candidate)
+    if context.catalogue.profile.review_restatements:
+        from flows.stages.restating import hold_what_would_restate
+
+        hold_what_would_restate(context, candidate)
 
 
 def _nothing_left(work: Work, counts: Counts) -> FileRefused:

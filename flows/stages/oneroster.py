@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -18,6 +19,7 @@ from flows.context import Context
 from transforms.oneroster import without_bulk
 from transforms.oneroster_delta import is_delta, merge
 from transforms.oneroster_manifest import MANIFEST, modes_said
+from warehouse.files import original
 from warehouse.landing import LandedFile
 from warehouse.packing import pack
 
@@ -34,6 +36,10 @@ FIRST_COLUMNS = ("sourcedid", "usersourcedid", "propertyname")
 LOADED = "loaded"
 
 
+class ChangesWait(Exception):
+    """Changes of a roster that no whole one has come before: they are tried once more."""
+
+
 @dataclass(frozen=True)
 class RosterFolder:
     """The tables of one OneRoster that stand in one folder of landing/."""
@@ -45,6 +51,11 @@ class RosterFolder:
     def whole(self) -> bool:
         """Return whether all tables that a roster, or its changes, needs have arrived."""
         return _has_all([file.path for file in self.files])
+
+    @property
+    def modified_at(self) -> datetime:
+        """Return when the last of its tables was changed."""
+        return max(file.modified_at for file in self.files)
 
 
 def split_folders(landed: Sequence[LandedFile]) -> tuple[list[RosterFolder], list[LandedFile]]:
@@ -82,8 +93,13 @@ def roster_source(context: Context) -> Source | None:
 
 def is_delta_file(path: Path) -> bool:
     """Return whether the file is a OneRoster zip of what has changed only."""
-    with path.open("rb") as stream:
+    with original(path) as stream:
         return is_delta(stream)
+
+
+def is_delta_of(source: Source, path: Path) -> bool:
+    """Return whether the file is one of what has changed only, of the source that reads these."""
+    return source.format.kind == KIND and is_delta_file(path)
 
 
 @contextmanager
@@ -111,7 +127,7 @@ def made_whole(
     Raises:
         FileRefused: a delta, and no whole roster before it (DELTA_WITHOUT_BULK).
     """
-    if source.format.kind != KIND or not is_delta_file(path):
+    if not is_delta_of(source, path):
         yield path
         return
     base = _last_whole(context, source.name, district_id, before)
@@ -120,7 +136,7 @@ def made_whole(
     changes = context.raw.keep(path)
     context.ledger.register_file(changes.sha256, changes.size, path.name)
     with _scratch(context) as target:
-        with context.raw.open(base) as old, path.open("rb") as new, target.open("wb") as out:
+        with context.raw.open(base) as old, original(path) as new, target.open("wb") as out:
             merge(old, new, out)
         yield target
 
@@ -137,7 +153,7 @@ def _last_whole(
 
 def _is_table(path: Path) -> bool:
     try:
-        with path.open("rb") as stream:
+        with original(path) as stream:
             head = stream.read(4096)
     except OSError:
         return False

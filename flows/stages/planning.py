@@ -74,7 +74,12 @@ def plan_build(context: Context, *, everything: bool) -> BuildPlan:
 
 
 def _stands(context: Context, last: Publication) -> bool:
-    """Return whether every mart of the last publication is still where readers look for it."""
+    """Return whether every mart of the last publication is still where readers look for it.
+
+    It is not where a later one was published and a crash kept the ledger from noting it.
+    """
+    if context.publisher.shown() != last.publication_id:
+        return False
     placed: set[str] = set()
     areas: tuple[MartArea, ...] = ("reporting", "restricted")
     for area in areas:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from configs.errors import UsageError, listed
 from flows.context import Context
 from flows.load_key import changed_parts
 from flows.stages.corrections import changes, laid_over, read_corrections
-from flows.stages.exporting import exported_rows
+from flows.stages.exporting import columns_of_fields, exported_rows
 from flows.stages.extract import open_extract
 from flows.stages.repairs import (
     inputs_today,
@@ -50,6 +50,8 @@ class Repair:
         handed: how many rows the spreadsheet has.
         taken: rows that pass with what was changed in them.
         wrong: why changed rows would still be rejected; they stay as they were.
+        changed: the columns that were changed in each of these.
+        read_from: the columns of the file that each field is read from.
         waits: the file has to be loaded again, for corrections of today or of a run cut off.
         changed_since: what else has changed since the file was loaded, and now takes effect.
     """
@@ -58,6 +60,8 @@ class Repair:
     handed: int
     taken: tuple[int, ...]
     wrong: tuple[RejectedReason, ...]
+    changed: Mapping[int, Sequence[str]]
+    read_from: Mapping[str, str]
     waits: bool
     changed_since: tuple[str, ...]
 
@@ -80,7 +84,7 @@ def take_corrections(context: Context, load_id: str, path: Path, changed_by: str
             remedy="check the path",
         )
     load = context.ledger.load(load_id)
-    context.catalogue.source(load.source)
+    source = context.catalogue.source(load.source)
     file = origin_of(load)
     with lock(context.workspace, f"repair-{file.sha256[:16]}", WAIT_SECONDS, what=load_id):
         current = _current(context, load)
@@ -97,9 +101,15 @@ def take_corrections(context: Context, load_id: str, path: Path, changed_by: str
             context.repairs.record(uuid4().hex, file, of, columns, values_of(taken))
         changed = _changed(context, current)
     return Repair(
-        current, len(handed.rows), tuple(sorted(taken)), wrong, REPAIRS in changed,
-        tuple(part for part in changed if part != REPAIRS),
-    )  # fmt: skip
+        current=current,
+        handed=len(handed.rows),
+        taken=tuple(sorted(taken)),
+        wrong=wrong,
+        changed={one.source_row: new[one.source_row].columns() for one in wrong},
+        read_from=columns_of_fields(source, frozenset(exported.columns)),
+        waits=REPAIRS in changed,
+        changed_since=tuple(part for part in changed if part != REPAIRS),
+    )
 
 
 @dataclass(frozen=True)

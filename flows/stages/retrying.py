@@ -13,7 +13,8 @@ from configs.errors import UsageError
 from flows.context import Context
 from flows.load_key import changed_parts
 from flows.pruned import require_kept
-from flows.stages.intake import Incoming, Taken, take_up_interrupted
+from flows.stages.intake import Incoming, Taken
+from flows.stages.interrupted import take_up_interrupted
 from flows.stages.ordering import phases
 from flows.stages.repairs import inputs_today
 from flows.standing import open_faults

@@ -16,6 +16,7 @@ from flows.stages.intake import Incoming
 from flows.stages.rows import check_piece
 from flows.stages.trial_codes import CodedColumns, partition_counts
 from transforms.layouts import LayoutMatch
+from warehouse.files import original
 
 USED, UNUSED, UNKNOWN = "fills", "not used", "not in the layout"
 
@@ -54,7 +55,7 @@ def try_sample(context: Context, source: Source, sample: Path, district_id: str 
     rows = rejected = 0
     reasons: Counter[tuple[str, str | None]] = Counter()
     loaded: Counter[tuple[Any, ...]] = Counter()
-    with sample.open("rb") as stream:
+    with original(sample) as stream:
         extract = open_extract(context, source, incoming, stream)
         coded = CodedColumns(source, extract.match, context.catalogue)
         for piece in extract.pieces:

@@ -16,8 +16,8 @@ from warehouse.staging import StagedFiles
 class Terms:
     """On which terms a file is loaded.
 
-    `released`: a person let it through. `suites`: the batch suite runs. `repairs`: the rows that
-    people have corrected in it.
+    `released`: a person let it through, or it had passed everything when it was cut off. `suites`:
+    the batch suite runs. `repairs`: the rows that people have corrected in it.
     """
 
     released: bool = False

@@ -28,7 +28,9 @@ from flows.running import run_build, run_nightly
 from tests.command_line import Finished, environment
 from tests.flow.small_files import results
 from warehouse.backup_file import MANIFEST, unpack
+from warehouse.ledger import Ledger
 from warehouse.ledger_records import Check
+from warehouse.published import publication_id_of
 
 SITE = "partner_schools: ['0199017/6990013']\n"
 ALL_OF_IT = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
@@ -131,6 +133,26 @@ def test_what_was_there_is_there_on_another_machine(of, to, tmp_path, capsys, re
     new.database.close()
 
 
+def test_marts_whose_publication_was_never_noted_are_of_one_id_after_a_restore(
+    old, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as killed:
+        killed.setattr(Ledger, "record_publication", lambda *_, **__: sys.exit(9))
+        with pytest.raises(SystemExit):
+            run_build(old, everything=True, engine="direct")
+    made = back_up(old, tmp_path / "all.tar.gz", outside=True, logs=False)
+    restored = restore(opened(tmp_path / "new"), made.path)
+    new = opened(tmp_path / "new", site=restored.site)
+    marts = list(new.workspace.marts_reporting.glob("*.parquet"))
+    with new.database.read("reporting") as connection:
+        in_sql = connection.exec_driver_sql("SELECT publication_id FROM publication").scalar()
+    shown = new.publisher.shown()
+    assert {publication_id_of(path) for path in marts} == {in_sql} == {shown}
+    build = run_build(new, everything=False, engine="direct").build
+    assert (build.state, build.publication_id > shown) == ("published", True)
+    new.database.close()
+
+
 def test_files_keep_their_permissions_and_their_age(old, tmp_path):
     made = back_up(old, tmp_path / "all.tar.gz", outside=True, logs=False)
     restore(opened(tmp_path / "new"), made.path)
@@ -195,6 +217,18 @@ def with_a_way_out(path: Path) -> None:
     rewritten(path, lambda name, content: content, name=lambda name: f"../{name}")
 
 
+def with_a_name_too_long(path: Path) -> None:
+    rewritten(path, lambda name, content: content, name=lambda name: name + "x" * 300)
+
+
+def with_one_name_for_all(path: Path) -> None:
+    rewritten(path, lambda name, content: content, name=lambda name: "raw/x")
+
+
+def with_a_manifest_that_is_none(path: Path) -> None:
+    rewritten(path, lambda name, content: b'"x"' if name == MANIFEST else content)
+
+
 def rewritten(
     path: Path,
     change: Callable[[str, bytes], bytes | None],
@@ -218,7 +252,13 @@ def rewritten(
         stream.write(made.getvalue())
 
 
-@pytest.mark.parametrize("spoil", [cut_short, with_another_byte, with_a_file_less, with_a_way_out])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        cut_short, with_another_byte, with_a_file_less, with_a_way_out, with_a_name_too_long,
+        with_one_name_for_all, with_a_manifest_that_is_none,
+    ],
+)  # fmt: skip
 def test_a_spoilt_backup_puts_nothing_in_place(spoil, old, tmp_path):
     made = back_up(old, tmp_path / "all.tar.zst", outside=True, logs=False)
     spoil(made.path)
@@ -341,6 +381,15 @@ def test_the_command_line_does_both_and_says_what_to_type_next(
     assert f"export ROCI_HOME={tmp_path / 'new'}" in done.out
     assert "export ROCI_CONFIG=" in done.out
     assert "published: P" in roci("status", ROCI_HOME=str(tmp_path / "new")).out
+
+
+def test_what_is_no_file_is_left_out_and_holds_nothing_up(old, tmp_path):
+    os.mkfifo(old.workspace.landing / "pipe.csv")
+    (old.site / ".#network.yml").symlink_to("somebody@here.1234")
+    made = back_up(old, tmp_path / "all.tar.gz", outside=True, logs=False)
+    names = {member.name for member in unpack(made.path, tmp_path / "out").members}
+    assert "config/network.yml" in names
+    assert not names & {"landing/pipe.csv", "config/.#network.yml"}
 
 
 def test_links_in_the_backup_are_no_files_of_it(tmp_path):

@@ -258,7 +258,9 @@ def test_the_held_file_names_the_school_and_the_two_ways_on(demo):
     said = demo.commands["explain held"].out
     (load,) = [one.load_id for one in demo.demo_loads if one.state == "held"]
     assert "Foxmantle Elementary" in said
-    assert f"Next: roci release {load}" in said and f"Next: roci discard {load}" in said
+    assert f"Next: roci rerun {load}" in said and f"Next: roci discard {load}" in said
+    # No release lets rows without a school through.
+    assert "roci release" not in said
 
 
 def test_a_refused_file_lies_beside_its_note_and_landing_is_empty(demo):

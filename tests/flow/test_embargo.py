@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from configs.errors import ConfigurationError, UsageError
 from configs.models import EmbargoRule
 from flows import context as contexts
 from flows.context import Context, open_context
-from flows.embargo import set_rule
+from flows.embargo import set_rule, still_kept
 from flows.morning import status_of
 from flows.running import run_build
 from tests.flow.leaks import texts_of_parquet
@@ -27,6 +28,7 @@ from tests.flow.two_districts import (
     rows_of,
     two_districts,
 )
+from warehouse.ledger import Ledger
 
 FAR_MEAN = 2471.0
 BOTH_MEAN = 2483.0
@@ -70,6 +72,25 @@ def test_a_year_under_embargo_is_in_no_reporting_mart_and_in_every_restricted_on
     assert published(context) == []
     restricted = context.publisher.path("mart_achievement_unsuppressed", "restricted")
     assert rows_of(restricted, "max(n_tested)") == [(100,)]
+
+
+def test_a_release_that_a_crash_kept_unrecorded_is_taken_back_all_the_same(
+    opened, tmp_path, monkeypatch
+):
+    set_rule(opened(), rule())
+    ingest(opened(), two_districts(tmp_path / "a.csv"))
+    set_rule(opened(), rule("released"))
+    context = opened()
+    with monkeypatch.context() as killed:
+        killed.setattr(Ledger, "record_publication", lambda *_, **__: sys.exit(9))
+        with pytest.raises(SystemExit):
+            run_build(context, everything=False, engine="direct")
+    shown = context.publisher.shown()
+    assert published(context) != []
+    set_rule(opened(), rule())
+    context = build(opened)
+    assert published(context) == []
+    assert context.publisher.shown() > shown
 
 
 def test_the_release_shows_the_year_and_only_its_slices_are_built(opened, tmp_path):
@@ -125,8 +146,8 @@ def test_no_number_under_embargo_stands_in_any_open_file(opened, tmp_path):
 
 
 def test_the_day_of_until_releases_without_anybody_typing(opened, tmp_path, monkeypatch):
-    set_rule(opened(), rule(until=dt.date(2026, 10, 1)))
     monkeypatch.setattr(contexts, "today_in", lambda _: dt.date(2026, 9, 30))
+    set_rule(opened(), rule(until=dt.date(2026, 10, 1)))
     context = opened()
     ingest(context, two_districts(tmp_path / "a.csv"))
     assert published(context) == []
@@ -134,6 +155,24 @@ def test_the_day_of_until_releases_without_anybody_typing(opened, tmp_path, monk
     monkeypatch.setattr(contexts, "today_in", lambda _: dt.date(2026, 10, 1))
     assert published(build(opened)) != []
     assert status_of(context)["embargo"] == []
+
+
+def test_a_rule_that_is_over_already_is_refused_before_it_shows_anything(opened, monkeypatch):
+    monkeypatch.setattr(contexts, "today_in", lambda _: dt.date(2026, 9, 30))
+    set_rule(opened(), rule())
+    with pytest.raises(UsageError, match="EMBARGO_OVER"):
+        set_rule(opened(), rule(until=dt.date(2025, 10, 1)))
+    assert [one.state for one in opened().embargo] == ["reviewing"]
+    set_rule(opened(), rule("released"))
+
+
+def test_a_release_of_all_names_the_districts_that_are_kept_back_still(opened):
+    set_rule(opened(), rule(district="0000123"))
+    everyone = rule("released")
+    set_rule(opened(), everyone)
+    assert still_kept(opened(), everyone) == ["0000123"]
+    set_rule(opened(), rule("released", "0000123"))
+    assert still_kept(opened(), everyone) == []
 
 
 def test_a_later_rule_takes_the_place_of_the_one_for_the_same_results(opened, tmp_path):
@@ -182,6 +221,7 @@ def test_the_verbs_set_list_and_release(roci, tmp_path):
     assert told.code == 0, told.said
     assert "under embargo" in roci("status", ROCI_CONFIG=str(site)).out
     roci("embargo", "release", ASSESSMENT, "--year", "2024", ROCI_CONFIG=str(site))
+    assert " 2024 " in roci("embargo", "list", ROCI_CONFIG=str(site)).out
     rules = json.loads(roci("embargo", "list", "--json", ROCI_CONFIG=str(site)).out)
     assert [(one["state"], one["until"]) for one in rules] == [("released", None)]
     wrong = roci("embargo", "set", ASSESSMENT, "--year", "2024", "--state", "maybe",

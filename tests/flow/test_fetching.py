@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -134,12 +135,41 @@ def test_a_transfer_that_broke_off_goes_on_where_it_was(context, sftp_server):
     ).read_bytes() == served.read_bytes()
 
 
-def test_a_passing_fault_is_tried_again_in_the_same_run(context, sftp_server):
+def test_a_passing_fault_is_tried_again_in_the_same_run(context, sftp_server, monkeypatch):
     (sftp_server.folder / "out" / "results.csv").write_bytes(os.urandom(4 << 20))
     sftp_server.cut_after = 2 << 20
     waited: list[float] = []
-    (outcome,) = fetch_all(with_remote(context, sftp_server), ENVIRONMENT, waited.append)
+    monkeypatch.setattr("flows.patience.time.sleep", waited.append)
+    (outcome,) = fetch_all(with_remote(context, sftp_server), ENVIRONMENT)
     assert (outcome.state, outcome.files, waited) == ("fetched", 1, [2.0])
+
+
+def test_a_full_disk_here_is_not_told_as_a_server_that_is_away(context, sftp_server, monkeypatch):
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (sftp_server.folder / "out" / "results.csv").write_bytes(b"x")
+    monkeypatch.setattr("flows.patience.RETRY_DELAYS", [])
+    monkeypatch.setattr("warehouse.remote.os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        fetch_all(with_remote(context, sftp_server), ENVIRONMENT)
+
+
+def test_a_folder_here_that_may_not_be_written_is_not_told_as_a_server(
+    context, sftp_server, monkeypatch
+):
+    results(sftp_server.folder / "out" / "results.csv")
+    touch = Path.touch
+
+    def closed(path: Path, *given: object, **more: object) -> None:
+        if path.suffix == ".part":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        touch(path, *given, **more)
+
+    monkeypatch.setattr(Path, "touch", closed)
+    with pytest.raises(InfrastructureError) as refused:
+        fetched(context, sftp_server)
+    assert refused.value.code == "STORAGE_FAILED"
 
 
 def test_a_server_with_another_key_gets_no_password(context, sftp_server):
@@ -195,7 +225,7 @@ def test_the_nightly_fetches_loads_and_leaves_nothing_behind(nightly_context, sf
 def test_a_server_that_is_away_keeps_nothing_else_from_loading(
     nightly_context, sftp_server, monkeypatch
 ):
-    monkeypatch.setattr("flows.stages.fetching.RETRY_DELAYS", ())
+    monkeypatch.setattr("flows.patience.RETRY_DELAYS", [])
     away = sftp_server.port
     sftp_server.port = 1
     closed = with_remote(nightly_context, sftp_server)

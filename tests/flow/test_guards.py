@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows.context import Context, open_context
+from flows.morning import status_lines, status_of
 from flows.outcome import RunOutcome
 from flows.running import run_again, run_build, run_ingest, run_nightly, run_release
 from flows.stages.intake import take_in
@@ -62,9 +63,25 @@ def test_nothing_is_published_from_a_lake_that_has_lost_rows(context, tmp_path):
     build = run_build(context, everything=True, engine="direct").build
     assert build is not None and (build.state, build.code) == ("held", "LAKE_BEHIND")
     assert context.ledger.last_publication() == published
+    told = list(status_lines(status_of(context)))[-1]
+    assert f"is held (LAKE_BEHIND)  -> roci rerun {load.load_id}" in told
+    again = run_build(context, everything=True, engine="direct").build
+    assert again is not None and again.publication_id == build.publication_id
     run_again(context, [load.load_id], failed=False, code=None, engine="direct")
+    assert "held" not in list(status_lines(status_of(context)))[-1]
     assert rows_loaded(context) == {"2024": 40}
     assert run_build(context, everything=True, engine="direct").exit_code == 0
+
+
+def test_a_build_that_was_held_is_told_no_more_once_the_lake_is_back(context, tmp_path):
+    ingest(context, results(tmp_path / "a.csv"))
+    table = context.workspace.lake / "student_result"
+    table.rename(tmp_path / "away")
+    assert run_build(context, everything=False, engine="direct").exit_code == 1
+    assert status_of(context)["held_publication"]["code"] == "LAKE_BEHIND"
+    (tmp_path / "away").rename(table)
+    assert run_build(context, everything=False, engine="direct").exit_code == 0
+    assert status_of(context)["held_publication"] is None
 
 
 def test_marts_that_were_deleted_are_built_anew(context, tmp_path):

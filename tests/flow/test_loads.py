@@ -334,6 +334,29 @@ def test_a_load_cut_off_between_lake_and_ledger_is_done_again_once(
     assert lake == [(44,)] and not file.exists()
 
 
+@pytest.mark.parametrize("again", ["nightly", "release"])
+def test_a_release_cut_off_between_lake_and_ledger_is_finished(
+    context, tmp_path, monkeypatch, again
+):
+    ingest(context, results(tmp_path / "whole.csv", 40))
+    held = ingest(context, results(tmp_path / "part.csv", 12)).loads[0]
+    assert (held.state, everyone(context)[0]) == ("held", 40)
+
+    def cut_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "finish_loaded", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            run_release(context, held.load_id)
+    if again == "nightly":
+        assert run_nightly(context).exit_code == 0
+    else:
+        assert run_release(context, held.load_id).exit_code == 0
+    assert everyone(context)[0] == 12
+    assert context.ledger.load(held.load_id).state == "superseded"
+
+
 KILLED = """
 import os, sys
 from warehouse.ledger import Ledger

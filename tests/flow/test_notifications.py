@@ -20,6 +20,7 @@ from flows.notifying import News, tell_people, text_of
 from flows.outcome import BuildOutcome
 from flows.running import run_again, run_nightly
 from tests.flow.small_files import results
+from warehouse.locks import lock
 
 SECRET_NAME = "Ada_Invented_scores.csv"
 
@@ -198,6 +199,25 @@ def test_a_night_that_stops_is_told_even_without_the_ledger(context, told, monke
     (message,) = told
     assert message["title"] == "roci: the nightly stopped"
     assert message["message"].startswith("DATABASE_AWAY: ") and "Ada" not in message["message"]
+
+
+def test_a_channel_that_breaks_hides_nothing_of_what_stopped_the_night(
+    context, told, monkeypatch, caplog
+):
+    def breaks(self, **_: object) -> bool:
+        raise RuntimeError(f"{self.url()} is no address")
+
+    monkeypatch.setattr("apprise.plugins.custom_json.NotifyJSON.notify", breaks)
+    monkeypatch.setattr("flows.locking.WAIT_SECONDS", 0)
+    with (
+        lock(context.workspace, "nightly"),
+        pytest.raises(InfrastructureError, match="LOCKED"),
+        caplog.at_level("INFO"),
+    ):
+        run_nightly(context)
+    assert "notify=broken cause=RuntimeError" in caplog.text
+    assert "notify=failed channel=1" in caplog.text
+    assert "127.0.0.1" not in caplog.text
 
 
 def test_the_site_says_of_what_people_are_told(workspace_home, tmp_path, monkeypatch, told):

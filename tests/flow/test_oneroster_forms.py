@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -122,3 +125,55 @@ def test_changes_in_a_folder_without_a_roster_before_stop_nothing_else(roci, wor
     done = roci("run", "--json")
     assert [load["code"] for load in json.loads(done.out)["loads"]] == ["DELTA_WITHOUT_BULK"]
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("bulk_is", ["older", "newer"])
+def test_changes_in_a_folder_wait_for_the_roster_of_the_same_night(
+    roci, workspace_home, bulk, bulk_is
+):
+    roci("init")
+    district = workspace_home / "landing" / DISTRICT
+    folder = district / "changes"
+    folder.mkdir(parents=True)
+    (folder / "users.csv").write_text(USERS + "u0,active,o0,student,Ann,Bee,7000000000,04\n")
+    (folder / "manifest.csv").write_text(MANIFEST)
+    landed = shutil.copy(bulk, district / "roster.zip")
+    moment = time.time() + (60 if bulk_is == "newer" else -60)
+    os.utime(landed, (moment, moment))
+    done = roci("run", "--json")
+    assert done.code == 0, done.said
+    assert [load["state"] for load in json.loads(done.out)["loads"]] == ["loaded", "loaded"]
+    assert grades(workspace_home)[0] == ("7000000000", "04")
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("with_bulk", [True, False])
+def test_changes_within_a_zip_of_several_files_are_laid_over_the_roster(
+    roci, workspace_home, bulk, tmp_path, with_bulk
+):
+    assert with_bulk or roci("ingest", "oneroster", bulk, "--district", DISTRICT).code == 0
+    changes = delta(tmp_path / "d.zip", "u0,active,o0,student,Ann,Bee,7000000000,04\n")
+    landed = workspace_home / "landing" / DISTRICT / "all.zip"
+    landed.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(landed, "w") as archive:
+        archive.write(changes, "a/changes.zip")
+        if with_bulk:
+            archive.write(bulk, "b/roster.zip")
+    done = roci("run", "--json")
+    assert done.code == 0, done.said
+    assert grades(workspace_home)[0] == ("7000000000", "04")
+    assert not landed.exists()
+
+
+def test_changes_within_a_zip_without_a_roster_are_refused_alone(roci, workspace_home, tmp_path):
+    roci("init")
+    changes = delta(tmp_path / "d.zip", "u0,active,o0,student,Ann,Bee,7000000000,04\n")
+    landed = workspace_home / "landing" / DISTRICT / "all.zip"
+    landed.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(landed, "w") as archive:
+        archive.write(changes, "changes.zip")
+    done = roci("run", "--json")
+    assert [load["code"] for load in json.loads(done.out)["loads"]] == ["DELTA_WITHOUT_BULK"]
+    refused = workspace_home / "landing" / "refused"
+    assert [path.name for path in refused.glob("*.zip")] == ["changes.zip"]
+    assert not landed.exists()

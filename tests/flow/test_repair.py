@@ -357,12 +357,12 @@ def test_the_export_shows_the_values_the_reasons_and_what_to_do(context, tmp_pat
     book = openpyxl.load_workbook(exported(context, spoilt(context, tmp_path)))
     rows, words = book.worksheets
     header, first, *_ = rows.iter_rows(values_only=True)
-    assert header == ("source_row", "reasons", *RESULTS_HEADER.split(","))
+    assert header == ("source_row", "reasons", "load_id", *RESULTS_HEADER.split(","))
     assert first[:2] == (
         2,
         "UNKNOWN_CODE in gender: " + context.catalogue.codes["UNKNOWN_CODE"].meaning,
     )
-    assert first[2:6] == ("01990176990013", "9000000000", "2024", "MATH")
+    assert first[3:7] == ("01990176990013", "9000000000", "2024", "MATH")
     told = [cell for row in words.iter_rows(values_only=True) for cell in row if cell]
     assert "UNKNOWN_CODE" in told and any("students' data" in cell for cell in told)
 
@@ -429,13 +429,14 @@ def test_an_export_is_only_for_its_owner_and_never_overwrites(context, tmp_path)
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda sheet: sheet.append([77, "", *(["a"] * 12)]),
-        lambda sheet: sheet.append([2, "", *(["a"] * 12)]),
-        lambda sheet: sheet.append(["two", "", *(["a"] * 12)]),
+        lambda sheet: sheet.append([77, "", sheet["C2"].value, *(["a"] * 12)]),
+        lambda sheet: sheet.append([2, "", sheet["C2"].value, *(["a"] * 12)]),
+        lambda sheet: sheet.append(["two", "", sheet["C2"].value, *(["a"] * 12)]),
         lambda sheet: sheet.delete_cols(4),
         lambda sheet: sheet.delete_cols(1),
+        lambda sheet: sheet.cell(1, 16, "checked by"),
     ],
-    ids=["not rejected", "twice", "no number", "column gone", "numbers gone"],
+    ids=["not rejected", "twice", "no number", "column gone", "numbers gone", "column more"],
 )
 def test_a_spreadsheet_that_is_not_the_export_is_refused(context, tmp_path, spoil):
     load_id = spoilt(context, tmp_path)
@@ -445,6 +446,69 @@ def test_a_spreadsheet_that_is_not_the_export_is_refused(context, tmp_path, spoi
     with pytest.raises(UsageError, match="NOT_THE_EXPORT"):
         take_corrections(context, load_id, tmp_path / "other.xlsx", PERSON)
     assert context.repairs.of_load(load_id) == []
+
+
+def test_a_spreadsheet_of_another_load_is_refused_though_its_row_numbers_are_there(
+    context, tmp_path
+):
+    first = spoilt(context, tmp_path)
+    sheet = corrected(exported(context, first), {2: {"gender": "F"}})
+    other = ingest(context, results(tmp_path / "b.csv", 200, bad_rows=150, score=2510))
+    assert (other.state, other.code) == ("failed", "TOO_MANY_REJECTS")
+    with pytest.raises(UsageError, match="NOT_THE_EXPORT") as refused:
+        take_corrections(context, other.load_id, sheet, PERSON)
+    assert refused.value.found == f"rows of {first}"
+    assert context.repairs.of_load(other.load_id) == []
+
+
+def test_columns_may_stand_in_another_order(context, tmp_path):
+    load_id = spoilt(context, tmp_path)
+    book = openpyxl.load_workbook(corrected(exported(context, load_id), {3: {"gender": "M"}}))
+    sheet = book.worksheets[0]
+    for row in sheet.iter_rows():
+        for cell, value in zip(row, [cell.value for cell in reversed(row)], strict=True):
+            cell.value = value
+    book.save(tmp_path / "moved.xlsx")
+    repair, run = replay(context, load_id, tmp_path / "moved.xlsx")
+    assert (repair.handed, repair.taken, run.loaded) == (3, (3,), 198)
+    require_nothing_twice(context, run.load_id)
+
+
+def test_columns_that_are_odd_are_named_and_no_value_of_a_header_is(context, tmp_path):
+    load_id = spoilt(context, tmp_path)
+    sheet = exported(context, load_id)
+    book = openpyxl.load_workbook(sheet)
+    book.worksheets[0].cell(1, 15, "9000000001")
+    book.save(tmp_path / "odd.xlsx")
+    with pytest.raises(UsageError, match="NOT_THE_EXPORT") as refused:
+        take_corrections(context, load_id, tmp_path / "odd.xlsx", PERSON)
+    assert "it lacks level; not of the export, counted from the left: column 15" in str(
+        refused.value
+    )
+    assert "9000000001" not in str(refused.value)
+
+
+def test_what_a_spreadsheet_program_does_to_ids_in_a_csv_is_no_correction(context, tmp_path):
+    load_id = spoilt(context, tmp_path)
+    path = tmp_path / "out.csv"
+    export_rows(context, load_id, path, understood=True)
+    text = path.read_text("utf-8-sig").replace('"?"', '"F"')
+    text = text.replace('"01990176990013"', "1.99018E+12").replace(
+        '"01990176990021"', "1990176990021"
+    )
+    path.write_text(text, "utf-8")
+    repair, run = replay(context, load_id, path)
+    assert repair.taken == (2, 3, 4) and run.loaded == 200
+    assert {row.columns for row in context.repairs.of_load(load_id)} == {("gender",)}
+
+
+def test_a_row_that_is_still_wrong_names_what_was_changed_in_it(context, tmp_path, capsys):
+    load_id = spoilt(context, tmp_path)
+    sheet = corrected(exported(context, load_id), {2: {"gender": "F", "cds_code": "12"}})
+    assert replay_corrected(context, load_id, sheet, PERSON, as_json=False) == 0
+    said = capsys.readouterr().out
+    assert "row 2 stays as it was (changed: cds_code, gender). BAD_FORMAT" in said
+    assert "BAD_FORMAT in school_id (column cds_code)" in said and " 12" not in said
 
 
 def test_rows_of_a_file_that_another_one_has_replaced_are_refused(context, tmp_path):

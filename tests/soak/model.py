@@ -26,6 +26,7 @@ from flows.repair_verbs import replay_corrected
 from flows.running import discard_load, run_again, run_build, run_nightly, run_release
 from flows.stages import building, loading
 from flows.stages.exporting import export_rows
+from flows.stages.repairs import origin_of
 from tests.flow.small_files import RESULTS_HEADER, results
 from tests.flow.test_loads import WHOLE
 from tests.soak.forge import Forge
@@ -33,6 +34,8 @@ from tests.soak.story import DISTRICT, Place
 from warehouse.ledger_records import Load
 
 YEARS = (2023, 2024)
+PERSON = "Invented Person"
+WRITES = st.integers(1, 400)
 ALLOWED_PCT, FLOOR = 20, 0.5
 SITE = (
     f"threshold: {{rejected_pct: {ALLOWED_PCT}, row_floor_pct: {100 * FLOOR:g}, "
@@ -181,16 +184,96 @@ class Published(RuleBasedStateMachine):
         """Rejected rows of a live load are handed out, corrected, and taken back."""
         steps["repair"] += 1
         load = self._mendable()[which % len(self._mendable())]
-        file = self._file(load)
-        path, _ = export_rows(
-            self.context, load.load_id, self.folder / f"{load.load_id}.{self.landed}.csv",
-            understood=True,
-        )  # fmt: skip
-        self.landed += 1
-        _correct(path)
-        replay_corrected(self.context, load.load_id, path, "Invented Person", as_json=True)
+        file, path = self._file(load), self._handed_out(load)
+        replay_corrected(self.context, load.load_id, path, PERSON, as_json=True)
         file.mended = True
         self.published[file.year] = (file, file.good)
+
+    # --- what is done, and cut off ---------------------------------------------------------------
+
+    @precondition(lambda self: self.files and not self.waiting)
+    @rule(which=st.integers(0, 99), write=WRITES, again=st.booleans())
+    def rerun_cut_off(self, which: int, write: int, again: bool) -> None:
+        """A rerun is killed at one of its writes; it is given again, or the nightly follows."""
+        loads = [one for one in self.context.ledger.loads("results_csv") if one.sha256]
+        if loads:
+            load = loads[which % len(loads)]
+            file = self._file(load)
+            before, after = self.published.get(file.year), self._would_be(file)
+            killed = self._cut_off("rerun", write, "rerun", load.load_id)
+            if killed and again:
+                run_again(self.context, [load.load_id], failed=False, code=None, engine="direct")
+            self._settle(file, [after] if again or not killed else [before, after])
+
+    @precondition(lambda self: self._held())
+    @rule(which=st.integers(0, 99), write=WRITES, again=st.booleans())
+    def release_cut_off(self, which: int, write: int, again: bool) -> None:
+        load = self._held()[which % len(self._held())]
+        file = self._file(load)
+        before, after = self.published.get(file.year), (file, file.good)
+        killed = self._cut_off("release", write, "release", load.load_id)
+        still_held = self.context.ledger.load(load.load_id).state == "held"
+        if killed and again and still_held:
+            run_release(self.context, load.load_id)
+        self._settle(file, [after] if again or not killed else [before, after])
+
+    @precondition(lambda self: self._held())
+    @rule(which=st.integers(0, 99), write=st.integers(1, 12), again=st.booleans())
+    def discard_cut_off(self, which: int, write: int, again: bool) -> None:
+        load = self._held()[which % len(self._held())]
+        self._cut_off("discard", write, "discard", load.load_id)
+        if again and self.context.ledger.load(load.load_id).state == "held":
+            discard_load(self.context, load.load_id)
+        self._settle(self._file(load), [self.published.get(self._file(load).year)])
+
+    @precondition(lambda self: self._mendable() and not self.waiting)
+    @rule(which=st.integers(0, 99), write=WRITES, again=st.booleans())
+    def repair_cut_off(self, which: int, write: int, again: bool) -> None:
+        load = self._mendable()[which % len(self._mendable())]
+        file, path = self._file(load), self._handed_out(load)
+        before = self.published.get(file.year)
+        words = ("quarantine", "replay", load.load_id, str(path), "--by", PERSON)
+        killed = self._cut_off("repair", write, *words)
+        if killed and again:
+            replay_corrected(self.context, load.load_id, path, PERSON, as_json=True)
+        file.mended = bool(self.context.repairs.of_file(origin_of(load)))
+        assert file.mended or (killed and not again), "a correction is lost"
+        after = (file, file.good)
+        self._settle(file, [after] if again or not killed else [before, after])
+
+    def _cut_off(self, verb: str, write: int, *words: str) -> bool:
+        """Give a command of which a write kills it, and return whether it did."""
+        self.context.database.close()
+        place = Place(self.home, None, self.forge)
+        config = self.environment["ROCI_CONFIG"]
+        ended = place.run(*words, mode="kill", site="", nth=write, config=config)
+        self.context = open_context(self.environment)
+        steps[f"{verb} cut off"] += 1
+        steps[f"{verb} killed"] += ended.was_killed
+        assert ended.was_killed or ended.code in (0, 1), ended.said
+        return ended.was_killed
+
+    def _settle(self, file: File, allowed: list[tuple[File, int] | None]) -> None:
+        """Let a night pass; of the file's year one of the allowed is live then, in the lake too."""
+        run_nightly(self.context)
+        found = self._live(file.year)
+        assert found in allowed, (found, allowed)
+        if found is not None:
+            self.published[file.year] = found
+
+    def _live(self, year: int) -> tuple[File, int] | None:
+        """Return the file whose rows are live of a year, and how many they are."""
+        for part in self.context.ledger.live_partitions("student_result"):
+            if part.partition == str(year):
+                return self._file(self.context.ledger.load(part.load_id)), part.rows
+        return None
+
+    def _would_be(self, file: File) -> tuple[File, int] | None:
+        """Return what a rerun of the file would leave published of its year."""
+        before = dict(self.published)
+        self._comes_to(file, from_raw=True)
+        after, self.published = self.published.get(file.year), before
+        return after
 
     @rule()
     def build_again(self) -> None:
@@ -277,6 +360,14 @@ class Published(RuleBasedStateMachine):
 
     def _held(self) -> list[Load]:
         return [] if self.waiting else self.context.ledger.loads("results_csv", state="held")
+
+    def _handed_out(self, load: Load) -> Path:
+        """Return a spreadsheet of a load's rejected rows, as a person has corrected it."""
+        self.landed += 1
+        target = self.folder / f"{load.load_id}.{self.landed}.csv"
+        path, _ = export_rows(self.context, load.load_id, target, understood=True)
+        _correct(path)
+        return path
 
     def _mendable(self) -> list[Load]:
         """Return live loads of which rows are rejected."""

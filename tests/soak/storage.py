@@ -16,6 +16,7 @@ from tests.soak.story import Place
 
 PARTS = ("found:", "expected:", "to do:")
 MOUNT_OPTIONS = "mode=0700"
+START_TRIES = 6
 
 
 def said_wrongly(ended: Ended, rehearsal: Rehearsal, place: Place, night: int) -> str | None:
@@ -99,8 +100,14 @@ class Server:
         return self._as_its_user(words)
 
     def start(self) -> None:
-        """Start it again at the same address."""
-        self._server.ensure_postgres_running()
+        """Start it again at the same address; on a busy machine that takes more than one try."""
+        for tries_left in reversed(range(START_TRIES)):
+            try:
+                self._server.ensure_postgres_running()
+                return
+            except subprocess.TimeoutExpired:
+                if not tries_left:
+                    raise
 
     def close(self) -> None:
         """Stop it for good."""

@@ -30,6 +30,13 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column():
     assert (found.columns, found.bom) == (("id", "name"), True)
 
 
+def test_a_header_wider_than_any_worksheet_is_refused_at_once():
+    wide = b",".join([b"id"] * 16_385)
+    refused = refusal(wide + b"\n" + wide + b"\n")
+    assert refused.code == "UNREADABLE_FILE"
+    assert "16,385 columns" in str(refused)
+
+
 def test_a_quoted_header_after_a_byte_order_mark_is_read():
     assert examine(b'\xef\xbb\xbf"id","na,me"\n1,x\n').columns == ("id", "na,me")
 

@@ -46,6 +46,8 @@ def test_good_rows_have_no_faults(checked):
         ({"scale_score": 99.0}, "SCORE_OUT_OF_RANGE", "scale_score"),
         ({"scale_score": 401.0}, "SCORE_OUT_OF_RANGE", "scale_score"),
         ({"grade": "05"}, "NO_SUCH_GRADE", "grade"),
+        ({"student_id": "9" * 10_000}, "BAD_FORMAT", "student_id"),
+        ({"student_id": "9" * 101}, "BAD_FORMAT", "student_id"),
         ({"performance_level": 4}, "LEVEL_UNKNOWN", "performance_level"),
         ({"scale_score": None, "performance_level": None}, "NO_SCORE_FOR_TESTED", "scale_score"),
     ],
@@ -75,6 +77,24 @@ def test_a_row_that_looks_wrong_is_flagged_and_stays(checked, row, code):
     found = checked({}, row)
     assert found.rejects.num_rows == 0
     assert pairs(found.flags) == [(3, code)]
+
+
+@pytest.mark.parametrize(
+    "district", ["9" * 10_000, "9" * 101, "\u00c5" * 20, "../../etc", "1990176|2024", "1/2"]
+)
+def test_a_text_that_cannot_name_a_partition_rejects_its_row(checked, source, district):
+    by_district = source.model_copy(update={"partition": ["school_year", "district_id"]})
+    found = checked({}, {"district_id": district}, {}, source=by_district)
+    fault = {"source_row": 3, "code": "BAD_FORMAT", "field": "district_id"}
+    assert found.rejects.to_pylist() == [fault]
+
+
+def test_ids_of_a_usual_length_are_keys_in_plain_text_too(typed, source, catalogue):
+    table = typed([{"student_id": "S" * 100}, {"student_id": "S" * 101}])
+    place = table.schema.get_field_index("student_id")
+    plain = table.set_column(place, "student_id", table["student_id"].cast(pa.string()))
+    rejects = check_rows(plain, source, catalogue).rejects
+    assert pairs(rejects) == [(3, "BAD_FORMAT")]
 
 
 def test_reclassification_before_entry_is_flagged(checked):

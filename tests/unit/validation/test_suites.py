@@ -112,6 +112,19 @@ def everything_under(folder) -> str:
     return "\n".join(f"{path}\n{path.read_bytes().decode('latin-1')}" for path in files)
 
 
+def test_a_page_that_cannot_be_written_is_told_in_one_line(batch_run, monkeypatch, caplog, capfd):
+    from great_expectations.data_context.store.html_site_store import HtmlSiteStore
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(HtmlSiteStore, "set", full)
+    batch_run([{}] * 3)
+    told = [record.getMessage() for record in caplog.records]
+    assert [line.split()[0] for line in told] == ["docs=incomplete"]
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_no_value_of_a_row_reaches_the_data_docs(typed, catalogue, tmp_path, capfd):
     rows = [{"student_id": secret, "school_id": None, "gender": secret} for secret in SECRETS]
     asked = ["expect_column_values_to_not_be_null", "expect_column_values_to_be_unique"]

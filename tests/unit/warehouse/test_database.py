@@ -3,12 +3,17 @@ from __future__ import annotations
 import sqlite3
 import traceback
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
 from configs.errors import ConfigurationError, InfrastructureError
+from tests.unit.warehouse.sql_reading import run
+from warehouse import ledger_tables as tables
 from warehouse.database import Database
 from warehouse.ledger import Ledger
+from warehouse.sql_marts import replace_tables
 
 SECRET = "correct-horse"
 
@@ -36,8 +41,14 @@ def test_without_an_address_there_are_three_sqlite_files(workspace):
     assert not workspace.ledger_path.exists()
 
 
-def test_a_password_stands_in_no_message(workspace):
-    address = f"postgresql://user:{SECRET}@127.0.0.1:1/d?connect_timeout=1"
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"postgresql://user:{SECRET}@127.0.0.1:1/d?connect_timeout=1",
+        f"postgresql://user@127.0.0.1:1/d?connect_timeout=1&password={SECRET}",
+    ],
+)
+def test_a_password_stands_in_no_message(workspace, address):
     database = Database.for_workspace(workspace, address)
     with pytest.raises(InfrastructureError, match="DATABASE_AWAY") as caught:
         Ledger(database).loads()
@@ -72,6 +83,17 @@ def test_foreign_keys_are_kept(database):
         connection.exec_driver_sql(insert.format(schema))
 
 
+def test_a_reader_sees_one_state_whatever_is_written_meanwhile(ledger):
+    ledger.register_file("a", 1, "a.csv")
+    query = sa.select(sa.func.count()).select_from(tables.raw_file)
+    with ledger.database.read("ledger") as reader:
+        assert reader.scalar(query) == 1
+        ledger.register_file("b", 1, "b.csv")
+        assert reader.scalar(query) == 1
+    with ledger.database.read("ledger") as reader:
+        assert reader.scalar(query) == 2
+
+
 def test_a_transaction_that_raises_leaves_nothing(database):
     ledger = Ledger(database)
     ledger.create()
@@ -102,6 +124,26 @@ def test_a_locked_ledger_is_told_as_infrastructure(workspace, monkeypatch):
         ledger.register_file("a", 1, "n")
     assert ledger.loads() == []
     other.close()
+
+
+@pytest.mark.parametrize("cut", [0, 3000])
+def test_a_damaged_ledger_is_told_as_one(workspace, cut):
+    database = Database.for_workspace(workspace)
+    Ledger(database).loads()
+    whole = workspace.ledger_path.read_bytes()
+    workspace.ledger_path.write_bytes((whole[:cut] or b"no ledger") + b"x" * 9000)
+    with pytest.raises(InfrastructureError, match="DATABASE_DAMAGED"):
+        Ledger(database).loads()
+
+
+def test_damaged_marts_are_told_as_such_and_mended_when_all_are_built(workspace, tmp_path):
+    database, path = Database.for_workspace(workspace), tmp_path / "mart.parquet"
+    pq.write_table(pa.table({"k": [1]}), path)
+    workspace.reporting_path.write_bytes(b"x" * 9000)
+    with pytest.raises(InfrastructureError, match="DATABASE_DAMAGED"):
+        replace_tables(database, "reporting", {"mart": (path, ["k"])}, kept=["other"])
+    replace_tables(database, "reporting", {"mart": (path, ["k"])})
+    assert run(database, "reporting", "SELECT k FROM mart") == [(1,)]
 
 
 def test_reading_marts_that_were_never_published_creates_no_file(workspace):

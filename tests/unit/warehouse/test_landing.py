@@ -41,6 +41,15 @@ def test_hidden_unfinished_and_refused_files_are_passed_over(landing):
     assert [(file.name, file.size) for file in landing.files()] == [("good.csv", 4)]
 
 
+def test_pipes_and_links_to_nowhere_are_no_files(landing):
+    folder = landing.workspace.landing
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "itself.csv").symlink_to("itself.csv")
+    (folder / "nowhere.csv").symlink_to("gone.csv")
+    put(landing, "good.csv")
+    assert [file.name for file in landing.files()] == ["good.csv"]
+
+
 def test_a_folder_named_refused_below_a_district_is_no_special_folder(landing):
     put(landing, "0100001/refused/a.csv")
     assert [file.name for file in landing.files()] == ["a.csv"]

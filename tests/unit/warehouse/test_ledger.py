@@ -4,7 +4,7 @@ import hashlib
 import multiprocessing
 import os
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -95,6 +95,19 @@ def test_after_the_ten_thousandth_load_of_a_day_ids_go_on(ledger):
         connection.execute(sa.text(f"UPDATE {place(ledger, 'load')} SET load_id = '{renamed}'"))
     assert open_load(ledger).endswith("-10000")
     assert open_load(ledger).endswith("-10001")
+
+
+def test_ids_go_on_where_the_clock_was_set_back(ledger, monkeypatch):
+    now, ahead = datetime.now(UTC), datetime.now(UTC) + timedelta(days=400)
+    monkeypatch.setattr("warehouse.ledger._now", lambda: ahead)
+    ids = [open_load(ledger)]
+    published = [ledger.record_publication({"a|2024": "x"}, [])]
+    monkeypatch.setattr("warehouse.ledger._now", lambda: now)
+    ids.append(open_load(ledger))
+    published.append(ledger.record_publication({"a|2024": "y"}, []))
+    assert ids == sorted(set(ids))
+    assert published == sorted(set(published))
+    assert ledger.last_publication().publication_id == published[-1]
 
 
 def place(ledger: Ledger, table: str) -> str:
@@ -353,6 +366,12 @@ def test_an_announced_publication_id_is_the_one_that_is_recorded(ledger):
     announced = ledger.new_publication_id()
     assert ledger.record_publication({}, [], publication_id=announced) == announced
     assert ledger.new_publication_id() > announced
+
+
+def test_a_publication_that_was_shown_and_never_recorded_keeps_its_id_to_itself(ledger):
+    shown = ledger.new_publication_id()
+    again = ledger.new_publication_id(shown)
+    assert shown < again < ledger.new_publication_id(again)
 
 
 def test_threads_that_open_loads_at_once_get_different_ids(ledger):

@@ -36,6 +36,15 @@ def test_a_lock_is_free_after_an_error_in_its_body(workspace):
         pass
 
 
+def test_without_room_for_its_note_a_lock_holds_and_is_free_again(workspace):
+    (workspace.locks / "a.json").mkdir()  # neither to be written nor to be removed
+    refused = pytest.raises(InfrastructureError, match="held by another process")
+    with lock(workspace, "a"), refused, lock(workspace, "a"):
+        raise AssertionError("two holders")
+    with lock(workspace, "a"):
+        pass
+
+
 def test_a_waiter_is_told_once_whom_it_waits_for_and_then_goes_on(workspace):
     told: list[Holder] = []
     held, let_go = threading.Event(), threading.Event()

@@ -15,6 +15,7 @@ from warehouse import publish
 from warehouse.database import Database
 from warehouse.publish import Mart, Publisher
 from warehouse.published import SIDECAR
+from warehouse.workspace import Workspace
 
 
 @pytest.fixture
@@ -202,6 +203,38 @@ def test_a_plan_whose_transaction_never_committed_is_dropped(workspace, postgres
     assert another(publisher).recover() is None
     assert seen(publisher) == {1}
     database.close()
+
+
+def test_a_broken_publication_is_finished_where_the_workspace_has_moved_to(workspace, monkeypatch):
+    publisher = Publisher(workspace, Database.for_workspace(workspace))
+    release(publisher, 1)
+    kill_at("first file", monkeypatch)
+    with pytest.raises(KilledError):
+        release(publisher, 2)
+    monkeypatch.undo()
+    moved = Workspace(workspace.home.rename(workspace.home.with_name("moved")))
+    after = Publisher(moved, Database.for_workspace(moved))
+    assert after.recover() == "P2"
+    assert seen(after) == {2}
+
+
+def test_stopped_when_the_plan_is_written_nothing_of_it_is_shown_ever(workspace, monkeypatch):
+    database = Database.for_workspace(workspace)
+    release(Publisher(workspace, database), 1)
+
+    def stopped(self, plan):
+        write(self, plan)
+        raise KeyboardInterrupt
+
+    write = Publisher._write_plan
+    monkeypatch.setattr(Publisher, "_write_plan", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        release(Publisher(workspace, database), 2)
+    monkeypatch.undo()
+    after = Publisher(workspace, database)
+    assert after.recover() is None
+    assert seen(after) == {1}
+    assert after.shown() == "P1"
 
 
 def test_staged_marts_can_be_discarded_but_not_those_that_recovery_needs(publisher, monkeypatch):

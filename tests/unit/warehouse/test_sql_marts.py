@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from configs.errors import RociError
+from configs.errors import InfrastructureError, RociError
 from tests.unit.warehouse.sql_reading import connect, run, tables
-from warehouse import mart_tables
+from warehouse import mart_tables, postgres_marts
 from warehouse.database import Database
 from warehouse.published import Imprint
 from warehouse.sql_marts import AreaChange, MartTable, change_area, replace_tables
@@ -269,6 +269,58 @@ def test_rights_that_were_granted_on_a_mart_stay(database, path):
         connection.execute("REVOKE ALL ON reporting.mart FROM PUBLIC")
         connection.execute('DROP OWNED BY "Report Reader"')
         connection.execute('DROP ROLE "Report Reader"')
+
+
+@postgres_only
+def test_rights_stay_where_the_columns_change(database, path):
+    replace(database, path, (2024, "a", 1.0))
+    with connect(database) as connection:
+        connection.execute("GRANT SELECT ON reporting.mart TO PUBLIC")
+        pq.write_table(pa.table({"school_year": [2026], "org_id": ["b"], "other": ["x"]}), path)
+        replace_tables(database, "reporting", {"mart": (path, KEY)})
+        query = "SELECT relacl::text FROM pg_class WHERE relname = 'mart'"
+        assert "=r/" in str(connection.execute(query).fetchone())
+
+
+@postgres_only
+@pytest.mark.parametrize("slices", [None, ({"school_year": 2025},)])
+def test_a_reader_in_a_long_transaction_goes_on_seeing_the_old_rows(database, path, slices):
+    replace(database, path, (2024, "a", 1.0))
+    with connect(database) as reader, reader.transaction():
+        reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        query = "SELECT publication_id FROM reporting.publication"
+        assert reader.execute(query).fetchall() == [("P1",)]
+        write(path, (2025, "b", 2.0))
+        later = AreaChange(Imprint("P2"), [MartTable("mart", path, KEY, slices)])
+        change_area(database, "reporting", later)
+        assert reader.execute("SELECT * FROM reporting.mart").fetchall() == [(2024, "a", 1.0)]
+        assert reader.execute(query).fetchall() == [("P1",)]
+
+
+@postgres_only
+def test_a_transaction_that_somebody_left_open_holds_nothing_up(database, path, monkeypatch):
+    monkeypatch.setattr(postgres_marts, "LOCK_SECONDS", 1)
+    replace(database, path, (2024, "a", 1.0))
+    with connect(database) as reader, reader.transaction():
+        reader.execute("SELECT * FROM reporting.mart")
+        replace(database, path, (2025, "b", 2.0))
+        assert run(database, "reporting", ALL) == [(2025, "b", 2.0)]
+        reader.execute("SELECT * FROM reporting.mart")
+        pq.write_table(pa.table({"school_year": [2026], "org_id": ["b"], "other": ["x"]}), path)
+        with pytest.raises(InfrastructureError, match="DATABASE_AWAY"):
+            replace_tables(database, "reporting", {"mart": (path, KEY)})
+    assert run(database, "reporting", ALL) == [(2025, "b", 2.0)]
+
+
+@postgres_only
+def test_another_key_or_type_is_taken_over(database, path):
+    replace(database, path, (2024, "a", 1.0))
+    write(path, (2024, "a", 1.0), (2024, "a", 2.0))
+    replace_tables(database, "reporting", {"mart": (path, ["school_year", "org_id", "pct"])})
+    assert len(run(database, "reporting", ALL)) == 2
+    pq.write_table(pa.table({"school_year": ["24"], "org_id": ["a"], "pct": [1]}), path)
+    replace_tables(database, "reporting", {"mart": (path, KEY)})
+    assert run(database, "reporting", ALL) == [("24", "a", 1)]
 
 
 @postgres_only

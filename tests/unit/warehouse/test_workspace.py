@@ -76,6 +76,19 @@ def test_tidying_removes_old_leftovers_and_keeps_what_is_under_way(workspace):
     assert new.exists()
 
 
+def test_what_goes_while_tidying_is_no_error(workspace, monkeypatch):
+    for name in ("L1", "L2"):
+        (workspace.staging / name).mkdir()
+        os.utime(workspace.staging / name, (0, 0))
+
+    def remove_all(_: Path) -> None:
+        for path in list(workspace.staging.iterdir()):
+            path.rmdir()
+
+    monkeypatch.setattr("warehouse.workspace.shutil.rmtree", remove_all)
+    assert workspace.tidy() == 1
+
+
 def test_tidying_waits_while_a_publication_is_unfinished(workspace):
     leftover = workspace.work / "x"
     leftover.touch()
