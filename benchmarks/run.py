@@ -31,11 +31,16 @@ LEVEL_MART = "mart_level_unsuppressed"
 
 @dataclass(frozen=True)
 class Size:
-    """A generated file: its name in the table, its rows, the memory that it may take."""
+    """A generated file: its name in the table, its rows, the memory that it may take.
+
+    cells, cells_mb: what counting its cells may take: of the time of the yardstick, and of memory.
+    """
 
     name: str
     rows: int
     memory_mb: float
+    cells: float | None = None
+    cells_mb: float | None = None
 
     @property
     def file(self) -> Path:
@@ -43,7 +48,9 @@ class Size:
         return WORK / f"results_{self.name}.csv"
 
 
-SIZES = (Size("1M", 1_000_000, 2_000), Size("5M", 5_000_000, 4_000))
+SIZES = (Size("1M", 1_000_000, 2_000), Size("5M", 5_000_000, 4_000, 0.3, 3_000))
+FIFTY = Size("50M", 50_000_000, 40_000, None, 8_000)
+ONE_OF_A_HUNDRED = 0.05
 
 
 def results(size: Size, found: Results, *, comparing: bool) -> dict[str, Path]:
@@ -55,6 +62,7 @@ def results(size: Size, found: Results, *, comparing: bool) -> dict[str, Path]:
     ours = measure([*_module("worker"), "results", str(size.file), str(home)])
     _note_both(size, found, theirs, ours)
     marts = {name: Path(path) for name, path in ours.told["marts"].items()}
+    counted(size, found, out, theirs.told["aggregate"])
     if comparing:
         command = [*_module("compare"), str(out), str(marts[MART]), ours.told["quarantine"]]
         found.equality[size.name] = measure(command).told
@@ -73,6 +81,42 @@ def _note_both(size: Size, found: Results, theirs: Run, ours: Run) -> None:
     stages = {n: s for n, s in theirs.told.items() if isinstance(s, float) and n != "total"}
     found.add_stages(f"{name} yardstick", stages)
     found.add_stages(f"{name} roci", ours.told["stages"])
+
+
+def counted(size: Size, found: Results, yardstick: Path, aggregate: float) -> None:
+    """Measure the counting of the yardstick's cells beside the stage that it takes for them."""
+    rows, out = WORK / f"rows_{size.name}", WORK / f"cells_{size.name}"
+    if not rows.exists():
+        measure([*_module("cells"), "rows", str(yardstick), str(rows)])
+    alike = measure([*_module("cells"), "count", str(rows), "--out", str(out)])
+    more = measure([*_module("cells"), "count", str(rows), "--everything"])
+    name = f"{size.name} cells, roci / yardstick's aggregation"
+    found.add(Figure(name, "x", size.cells), alike.told["seconds"] / aggregate)
+    found.add(Figure(f"{name}, all statistics", "x"), more.told["seconds"] / aggregate)
+    found.add(Figure(f"{size.name} cells, peak memory", "MB", size.cells_mb), more.peak_mb)
+
+
+def slices(size: Size, found: Results) -> None:
+    """Measure a hundred slices, and one of them changed: counted, and with the mart written."""
+    rows, work = WORK / f"rows_{size.name}", WORK / "slices"
+    told = measure([*_module("cells"), "slices", str(rows), str(work)]).told
+    shutil.rmtree(work)
+    for what in ("counted", "written"):
+        full, one = told[f"full_{what}"], told[f"one_{what}"]
+        found.add(Figure(f"100 slices {what}", "s"), full)
+        found.add(Figure(f"1 slice of 100 {what}", "s"), one)
+        name = f"1 slice of 100 {what}, less 1 s, / all"
+        found.add(Figure(name, "x", ONE_OF_A_HUNDRED), max(one - 1, 0) / full)
+
+
+def fifty(found: Results) -> None:
+    """Measure the cells of 50M rows: their time beside the yardstick's, and memory."""
+    out = WORK / f"yardstick_{FIFTY.name}"
+    _say(f"generating {FIFTY.name} rows")
+    measure([*_module("generate"), str(FIFTY.rows), str(FIFTY.file)])
+    theirs = measure([*_module("yardstick"), str(FIFTY.file), str(out)])
+    FIFTY.file.unlink()
+    counted(FIFTY, found, out, theirs.told["aggregate"])
 
 
 def copies(mart: Path, found: Results) -> None:
@@ -123,6 +167,8 @@ def one_round(number: int, sizes: tuple[Size, ...], real: Path | None, found: Re
         marts = results(size, found, comparing=number == 1)
         if size is sizes[0]:
             verbs(WORK / f"home_{size.name}", found)
+            _say(f"round {number}: slices")
+            slices(size, found)
             _say(f"round {number}: SQL copies")
             copies(marts[MART], found)
             if number == 1:
@@ -161,8 +207,9 @@ def _files(sizes: tuple[Size, ...]) -> Iterator[None]:
         for size in sizes:
             _say(f"generating {size.name} rows")
             measure([*_module("generate"), str(size.rows), str(size.file)])
-        _say(f"generating {WIDE_ROWS:,} rows of 401 columns")
-        measure([*_module("wide"), "make", str(WIDE_ROWS), str(WIDE)])
+        if sizes:
+            _say(f"generating {WIDE_ROWS:,} rows of 401 columns")
+            measure([*_module("wide"), "make", str(WIDE_ROWS), str(WIDE)])
         yield
     finally:
         shutil.rmtree(WORK, ignore_errors=True)
@@ -171,6 +218,7 @@ def _files(sizes: tuple[Size, ...]) -> Iterator[None]:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure roci beside a hand-written script.")
     parser.add_argument("--quick", action="store_true", help="one round of 1M rows")
+    parser.add_argument("--fifty", action="store_true", help="only the cells of 50M rows")
     options = parser.parse_args()
     rounds, sizes = (1, SIZES[:1]) if options.quick else (ROUNDS, SIZES)
     found, real = Results(rounds), _real_file()
@@ -178,6 +226,11 @@ def main() -> int:
         found.skipped.append(
             f"ingest state_long: set ROCI_REALDATA to a folder with {'/'.join(REAL_FILE)}"
         )
+    if options.fifty:
+        with _files(()):
+            fifty(found)
+        print(found)
+        return 0 if found.is_reached else 1
     with _files(sizes):
         for number in range(1, rounds + 1):
             one_round(number, sizes, real, found)

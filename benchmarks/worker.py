@@ -93,7 +93,7 @@ def copies(engine: str, home: Path, mart: Path) -> dict[str, Any]:
         environment = {"ROCI_HOME": str(home)} | ({"ROCI_DATABASE_URL": url} if url else {})
         context = open_context(environment)
         marts = context.catalogue.marts
-        key = KEYS[mart.stem]((*marts.crossed, *marts.one_way))
+        key = KEYS[mart.stem](marts.dimensions)
         began = time.perf_counter()
         replace_tables(context.database, "restricted", {mart.stem: (mart, key)})
         seconds = time.perf_counter() - began

@@ -113,13 +113,34 @@ class Break(Model):
         return self
 
 
+class Testers(Model):
+    """Who is meant to take an assessment; whoever of them has no result counts as not tested.
+
+    who: `everyone` in the grades, the `english_learners` of the grades, or `chosen`, by course,
+        disability or choice, which no roster tells: of those participation is not known.
+    grades: per subject the grades that take it; of a subject that is not here those in which
+        anybody of the district has a score.
+    chosen_grades: per subject the grades in which only some students take it: in another year, or
+        as others take another course. An empty list is all of them.
+    alternates: assessments that are taken instead, subject by subject.
+    citation: the public document that says so.
+    """
+
+    who: Literal["everyone", "english_learners", "chosen"] = "everyone"
+    grades: dict[str, list[str]] = {}
+    chosen_grades: dict[str, list[str]] = {}
+    alternates: list[str] = []
+    citation: str
+
+
 class Assessment(Model):
     """What an assessment's scores and levels mean.
 
     An assessment without performance levels has none here and no `proficient_from`: it has mean
     scores and no rates. `index_weights`: what a student at each level counts in the performance
     index, lowest level first; empty where there is no such index. `breaks`: which years are not
-    comparable with which.
+    comparable with which. `testers`: who is meant to take it; null is everyone in the grades in
+    which anybody of the district has a score.
     """
 
     name: str
@@ -133,6 +154,14 @@ class Assessment(Model):
     score_ranges: list[ScoreRange] = []
     index_weights: list[float] = []
     breaks: list[Break] = []
+    testers: Testers | None = None
+
+    @model_validator(mode="after")
+    def _tested_subjects_are_its_own(self) -> Assessment:
+        named = {*self.testers.grades, *self.testers.chosen_grades} if self.testers else set()
+        if unknown := sorted(named - {*self.subjects}):
+            raise ValueError(f"testers: {', '.join(unknown)} not among subjects")
+        return self
 
     @model_validator(mode="after")
     def _breaks_are_of_its_subjects(self) -> Assessment:
@@ -192,6 +221,55 @@ class Gaps(Model):
     closure_goal_pct: float = 20
 
 
+class Comparison(Model):
+    """How mart_comparison holds partner schools and networks against others.
+
+    longest_span: over how many years a gain is looked for at most.
+    fewest_schools: schools that are needed on the other side for a permutation over schools.
+    permutations: so many ways of choosing schools are tried one and all; of more ways, so many are
+        drawn.
+    """
+
+    longest_span: int = Field(default=5, ge=1)
+    fewest_schools: int = Field(default=5, ge=2)
+    permutations: int = Field(default=9_999, ge=99)
+
+
+class WindowDay(Model):
+    """The day on which the roster says who is to be tested in a window, of one or all districts."""
+
+    assessment: str
+    school_year: int
+    test_window: str
+    district_id: str | None = None
+    day: dt.date
+
+
+class Participation(Model):
+    """Of which rosters it is believed who has not been tested.
+
+    minimum_match_pct: the roster has this share of a district's tested students enrolled on the
+        window's day, or nothing is said of who was not tested: it could be of another time, list
+        some schools only, or know its students by other ids.
+    days: a window's day, where the median of the district's test dates is not to be it.
+    """
+
+    minimum_match_pct: float = Field(default=90, ge=0, le=100)
+    days: list[WindowDay] = []
+
+
+class Focus(Model):
+    """Whom a teacher may want to look at first.
+
+    near_points_pct: a score is near the proficient level where it lies below its cut by at most so
+        many percent of the distance between that cut and the next one below.
+    per_grade_school: how many of each school, grade and subject are suggested.
+    """
+
+    near_points_pct: float = Field(default=25, gt=0, le=100)
+    per_grade_school: int = Field(default=5, ge=1)
+
+
 class Marts(Model):
     """What is built: dimensions, privacy, rounding for publication.
 
@@ -206,6 +284,9 @@ class Marts(Model):
     rollups: list[str] = []
     suppression: Suppression
     gaps: Gaps = Gaps()
+    participation: Participation = Participation()
+    focus: Focus = Focus()
+    comparison: Comparison = Comparison()
     pct_decimals: int = 1
     score_decimals: int = 0
     confidence: float = 0.95

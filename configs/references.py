@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from configs.models import Assessment, ScoreRange, Table
+from configs.models import Assessment, ScoreRange, Table, Testers
 from configs.rollups import rollup_faults
 from configs.source_models import Layout, RecordSet, Source, as_list
 
@@ -106,6 +106,17 @@ def _assessment_faults(assessment: Assessment, catalogue: Catalogue) -> Iterator
         same = (one.subject, one.grade) == (other.subject, other.grade)
         if same and _starts(one) <= _ends(other) and _starts(other) <= _ends(one):
             yield f"score_ranges: {_era(one)} and {_era(other)} overlap"
+    if assessment.testers:
+        yield from _tester_faults(assessment.testers, catalogue)
+
+
+def _tester_faults(testers: Testers, catalogue: Catalogue) -> Iterator[str]:
+    for key, of_subject in (("grades", testers.grades), ("chosen_grades", testers.chosen_grades)):
+        grades = [grade for grades in of_subject.values() for grade in grades]
+        yield from _unknown_codes(f"testers.{key}", grades, "grade", catalogue)
+    for name in testers.alternates:
+        if name not in catalogue.assessments:
+            yield f"testers.alternates: no assessment {name}"
 
 
 def _ascends(one: ScoreRange) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.embargo_cli import embargo_app
+from flows.measures_cli import register as register_measures
 from flows.quarantine_cli import quarantine_app
 from flows.sources_cli import sources_app
 from flows.verbs import District, Json, opened, told
@@ -33,6 +34,7 @@ app.add_typer(marts_app, name="marts")
 app.add_typer(embargo_app, name="embargo")
 app.add_typer(database_app, name="db")
 register_workspace(app)
+register_measures(app)
 
 Engine = Annotated[str, typer.Option(help="prefect: orchestrated and shown; direct: no server.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Loads at the same time.")]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from transforms.cell_plan import quoted
 from warehouse.ledger_records import LivePartition
 
 SEPARATOR = "|"
@@ -26,6 +29,16 @@ def slice_parts(name: str) -> tuple[str, int]:
     """
     assessment, _, year = name.rpartition(SEPARATOR)
     return assessment, int(year)
+
+
+def of_slices(names: Iterable[str]) -> str:
+    """Return the SQL condition of the rows of these slices, of which there is one at least.
+
+    >>> of_slices(["iready|2024"])
+    "(assessment, school_year) IN (('iready', 2024))"
+    """
+    pairs = ((quoted(assessment), year) for assessment, year in map(slice_parts, names))
+    return f"(assessment, school_year) IN ({', '.join(f'({a}, {year})' for a, year in pairs)})"
 
 
 def years_of(partition: LivePartition) -> set[int]:

@@ -68,24 +68,24 @@ def finest_sql(build: CellBuild, results: str, groups: int) -> str:
     """
 
 
-def all_cells(con: DuckDBPyConnection, build: CellBuild, groups: int) -> pa.Table:
-    """Return `cell_id` and what the statistics store of all cells, ordered by `cell_id`.
+def all_cells(con: DuckDBPyConnection, build: CellBuild, groups: int) -> Iterator[pa.Table]:
+    """Yield `cell_id` and what the statistics store of all cells, ordered by `cell_id`.
 
-    Systems are added up side by side, as NumPy lets go of Python's lock while it adds.
+    A table without rows comes first, then one for each system. Systems are added up side by side,
+    as NumPy lets go of Python's lock while it adds. The table of the finest cells is dropped.
 
     Raises:
         OverflowError: a sum over everything does not fit into its type.
     """
-    import pyarrow as pa
-
     keys = CellKeys.of(con, build.name)
     read = _read(con, build, keys, groups)
+    con.execute(f"DROP TABLE {build.name}_finest")
+    counts, totals = read.sums
+    yield _as_table(Cells(np.empty(0, np.int64), (counts[:, :0], totals[:, :0])), build)
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         systems = pool.map(lambda one: _in_order(_cells_of(one, build, keys)), _systems(read, keys))
-        tables = [_as_table(cells, build) for cells in systems]
-    counts, totals = read.sums
-    nothing = Cells(np.empty(0, np.int64), (counts[:, :0], totals[:, :0]))
-    return pa.concat_tables([*tables, _as_table(nothing, build)])
+        for cells in systems:
+            yield _as_table(cells, build)
 
 
 def _in_order(families: Iterator[Cells]) -> Cells:

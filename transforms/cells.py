@@ -95,10 +95,13 @@ def build_cells(  # noqa: PLR0913  the last two have defaults that most callers 
     _run(con, [table(f"{name}_finest", finest_sql(build, results, groups))])
     _refuse_lost_rows(con, build)
     _refuse_codes_outside_rollups(con, build)
-    given = f"{name}_given"
-    con.register(given, all_cells(con, build, groups))
-    _run(con, [table(f"{name}_counts", f"FROM {given}"), f"DROP TABLE {name}_finest"])
-    con.unregister(given)
+    for number, cells in enumerate(all_cells(con, build, groups)):
+        con.register(f"{name}_given", cells)
+        rows = f"FROM {name}_given"
+        con.execute(
+            f"INSERT INTO {name}_counts {rows}" if number else table(f"{name}_counts", rows)
+        )
+        con.unregister(f"{name}_given")
     _run(con, _view_statements(build, layout))
     return name
 

@@ -26,7 +26,7 @@ V_MISSING = (
     f"{RATE}; fewer than gaps.effect_minimum_n students on a side; one group lies wholly above the "
     "other"
 )
-CHANGE = f"{RATE}; the same the year before; a break between the two years (see dim_assessment)"
+CHANGE = f"{RATE}; the same the year before; a break of the assessment between them"
 CDE = (
     "California Department of Education, Understanding the Summative ELPAC Reports: percent at a "
     "level, of students with scores"

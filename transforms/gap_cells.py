@@ -68,15 +68,16 @@ class CellArrays:
 
     ids: of the cells with students enough for numbers; only these have more than a key.
     sums: one row per additive number of SUMS and then students by level; one column per cell.
+    is_told: whether it is published in some way; null without decisions.
     is_exact: whether its rate and mean are published as they are; null without decisions.
-    small_ids, small_n: the other cells and their students.
+    small_ids: of the other cells.
     """
 
     ids: Ints
     sums: Floats
+    is_told: Flags | None
     is_exact: Flags | None
     small_ids: Ints
-    small_n: Ints
 
 
 @dataclass(frozen=True)
@@ -108,23 +109,26 @@ def read_cells(
         decisions: a relation `cell_id`, `suppressed`, `rate_coding`; a cell without is not shown.
     """
     columns = (*SUMS, *(f"n_level_{k}" for k in cells.plan.levels))
-    exact, join = "", ""
+    public, join = "", ""
     if decisions is not None:
-        exact = ", coalesce(NOT d.suppressed AND d.rate_coding = 'exact', false) AS is_exact"
+        public = (
+            ", coalesce(NOT d.suppressed, false) AS is_told"
+            ", is_told AND coalesce(d.rate_coding = 'exact', false) AS is_exact"
+        )
         join = f"LEFT JOIN {decisions} AS d USING (cell_id)"
     large = _in_order(
         con,
-        f"SELECT cell_id, {', '.join(columns)}{exact} FROM {cells.view} {join} "
+        f"SELECT cell_id, {', '.join(columns)}{public} FROM {cells.view} {join} "
         f"WHERE n_tested >= {minimum_n}",
     )
-    small = _in_order(
-        con, f"SELECT cell_id, n_tested FROM {cells.view} WHERE n_tested < {minimum_n}"
-    )
+    small = _in_order(con, f"SELECT cell_id FROM {cells.view} WHERE n_tested < {minimum_n}")
     sums = np.empty((len(columns), len(large["cell_id"])))
     for row, column in enumerate(columns):
         sums[row] = large.pop(column)
-    is_exact = None if decisions is None else large["is_exact"].astype(bool)
-    return CellArrays(large["cell_id"], sums, is_exact, small["cell_id"], small["n_tested"])
+    is_told, is_exact = (
+        None if decisions is None else large[name].astype(bool) for name in ("is_told", "is_exact")
+    )
+    return CellArrays(large["cell_id"], sums, is_told, is_exact, small["cell_id"])
 
 
 def _in_order(con: DuckDBPyConnection, sql: str) -> dict[str, NDArray[Any]]:

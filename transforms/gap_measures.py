@@ -25,8 +25,8 @@ from transforms.statistics.proportions import (
     two_proportion_p_value,
 )
 
-# The last step of the fit of V: what is left after it is a tenth of that or less, far below its
-# standard error and the two decimals that are published.
+# The last step of the fit of V: what is left after it is at most a ten-thousandth of its standard
+# error (docs/decisions/0018-gaps.md).
 V_TOLERANCE = 1e-4
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from configs.models import Marts
-from transforms.cell_keys import CellKeys
 from transforms.gap_cells import PROFICIENT, REST, CellArrays, Flags, Ints, N, Pairs
 from transforms.gap_measures import Side, measures
 
@@ -26,8 +25,9 @@ class Compared:
     """Groups of one dimension held against one reference, or against the rest.
 
     measured: arrays of the pairs with students enough: `cell_id`, the measures and, where there are
-        decisions, `is_shown`.
-    missing: `cell_id`, `n_tested`, `reason` (a position in MISSING_REASONS) of the other pairs.
+        decisions, `is_shown` and `is_told`.
+    missing: `cell_id`, `n_tested`, `is_told`, `reason` (a position in MISSING_REASONS) of the other
+        pairs.
     """
 
     dimension: str
@@ -40,25 +40,6 @@ def blocks(rows: Ints) -> Iterator[Ints]:
     """Yield positions in blocks, in their order."""
     for start in range(0, len(rows), BLOCK):
         yield rows[start : start + BLOCK]
-
-
-def too_few(
-    arrays: CellArrays, own: Ints, dimension: str, keys: CellKeys, reference: str | None
-) -> Iterator[tuple[str, Columns]]:
-    """Yield reference and missing pairs of cells that have too few students themselves."""
-    ids, n = arrays.small_ids[own], arrays.small_n[own]
-    reason = np.full(len(own), TOO_FEW, dtype=np.int8)
-    yield REST, {"cell_id": ids, "n_tested": n, "reason": reason}
-    if reference is not None:
-        others = ids & keys.mask(dimension) != (keys.bits(dimension, reference) or 0)
-        yield (
-            reference,
-            {
-                "cell_id": ids[others],
-                "n_tested": n[others],
-                "reason": reason[others],
-            },
-        )
 
 
 class PairBlock:
@@ -112,15 +93,19 @@ class PairBlock:
         return measures(Side(own, averages), Side(other, averages), self._marts)
 
     def _missing(self, rows: Flags, has_other: Flags) -> Columns:
+        own = self._pairs.own[rows]
         return {
-            "cell_id": self._cells.ids[self._pairs.own[rows]],
+            "cell_id": self._cells.ids[own],
             "n_tested": self._own[rows],
+            "is_told": None if self._cells.is_told is None else self._cells.is_told[own],
             "reason": np.where(has_other[rows], TOO_FEW, NO_GROUP).astype(np.int8),
         }
 
     def _table(self, reference: str, rows: Ints, numbers: Columns, missing: Columns) -> Compared:
-        measured: Columns = {"cell_id": self._cells.ids[self._pairs.own[rows]], **numbers}
-        if self._cells.is_exact is not None:
+        own = self._pairs.own[rows]
+        measured: Columns = {"cell_id": self._cells.ids[own], **numbers}
+        if self._cells.is_exact is not None and self._cells.is_told is not None:
+            measured["is_told"] = self._cells.is_told[own]
             measured["is_shown"] = self._shown(reference, rows, self._cells.is_exact)
         return Compared(self._pairs.dimension, reference, measured, missing)
 

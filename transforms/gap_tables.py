@@ -26,9 +26,11 @@ CHANGES = ("gap_change", "gap_closure_pct", "meets_goal")
 
 _KEY = [("cell_id", pa.int64()), *((name, WORD) for name in NAMES)]
 _COUNTS = [(name, pa.int32()) for name in COUNTS]
-MISSING = pa.schema([*_KEY, ("n_tested", pa.int32()), ("missing_reason", WORD)])
+# Whether the group itself is published in some way.
+_TOLD = ("is_told", pa.bool_())
+MISSING = pa.schema([*_KEY, ("n_tested", pa.int32()), ("missing_reason", WORD), _TOLD])
 COMPARED = pa.schema(
-    [*_KEY, *_COUNTS, *((name, pa.float64()) for name in MEASURES), ("is_shown", pa.bool_())]
+    [*_KEY, *_COUNTS, *((name, pa.float64()) for name in MEASURES), ("is_shown", pa.bool_()), _TOLD]
 )
 CHANGED = pa.schema(
     [

@@ -32,7 +32,7 @@ from transforms.gap_cells import (
     read_systems,
 )
 from transforms.gap_changes import Earlier, changes, read_earlier
-from transforms.gap_pairs import MISSING_REASONS, PairBlock, blocks, too_few
+from transforms.gap_pairs import MISSING_REASONS, PairBlock, blocks
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,10 +66,13 @@ class Gaps:
     """All gaps of a set of cells, as `build_gaps` has left them in a connection.
 
     name: what the names of the relations begin with: `<name>_measured` and `<name>_missing`.
+    cells: what they are of.
+    is_decided: whether it is known what may be published.
     """
 
     name: str
     cells: CellSet
+    is_decided: bool
 
 
 def build_gaps(
@@ -103,11 +106,10 @@ def build_gaps(
         alike = _alike(parts)
         changed = list(pool.map(lambda group: work.changed(group, earlier), alike))
     con.register(f"{name}_measured", tables.measured(changed))
-    missing = [*(part.missing for part in parts), *work.too_few()]
-    con.register(f"{name}_missing", tables.missing(missing))
+    con.register(f"{name}_missing", tables.missing(part.missing for part in parts))
     for statement in _types(name, plan, marts):
         con.execute(statement)
-    return Gaps(name, cells)
+    return Gaps(name, cells, inputs.decisions is not None)
 
 
 def _types(name: str, plan: CellPlan, marts: Marts) -> Iterator[str]:
@@ -148,14 +150,6 @@ class _Work:
         found = PairBlock(self.arrays, pairs, averages, self.marts).compared(reference)
         return [tables.part_of(compared) for compared in found]
 
-    def too_few(self) -> Iterator[pa.RecordBatch]:
-        """Yield the pairs of cells that have too few students themselves."""
-        gaps, keys = self.marts.gaps, self.cells.keys
-        for dimension, own in groups_of(self.arrays.small_ids, self.cells, gaps.within):
-            missing = too_few(self.arrays, own, dimension, keys, gaps.references.get(dimension))
-            for reference, columns in missing:
-                yield tables.missing_batch(columns, dimension, reference)
-
     def changed(self, parts: list[tables.Part], earlier: Earlier) -> pa.Table:
         """Return all blocks of one dimension and reference, with their change."""
         gaps = tables.year_gaps(parts)
@@ -174,28 +168,30 @@ def _alike(parts: list[tables.Part]) -> list[list[tables.Part]]:
 
 
 def exact_gap_sql(gaps: Gaps) -> str:
-    """Return SQL of `mart_gap_unsuppressed`, ordered by its key.
+    """Return SQL of `mart_gap_unsuppressed`, in no order that is promised.
 
     Columns: the key of the cell, `dimension`, `reference` (a code, or 'rest'), every measure
     unrounded, `missing_reason` (why there is no gap: no_group, too_few, no_levels),
     `change_missing_reason` (why there is no change: the same, no_prior, or a break),
-    `suppressed` (what is done in mart_gap; null without decisions). One row for each cell and each
-    dimension that it is split by and, the reference's own cell excepted, each of its references.
+    `suppressed` (what is done in mart_gap; null without decisions). One row for each cell of
+    `gaps.minimum_n` students and more, and each dimension that it is split by and, the reference's
+    own cell excepted, each of its references. Of smaller cells nothing could be said.
     """
     columns = (*MEASURES, "missing_reason", "change_missing_reason", "suppressed")
-    return _ordered(gaps, ", ".join(columns))
+    return _in_words(gaps, ", ".join(columns))
 
 
 def published_gap_sql(gaps: Gaps, marts: Marts) -> str:
-    """Return SQL of `mart_gap`, ordered by its key: rounded, and null where `suppressed`.
+    """Return SQL of `mart_gap`: rounded, and null where `suppressed`; in no order that is promised.
 
     A gap is shown where both cells are published as they are, a gap to the rest where the cell and
     its parent are and the rest would be; a change where both years are. Whatever the cause, what is
-    not shown is `suppressed`. Effect size and V need `gaps.effect_minimum_n` students on each side.
+    not shown is `suppressed`; of a cell that is suppressed itself there is no row, as
+    `mart_achievement` says that it is. Effect size and V need `gaps.effect_minimum_n` students on
+    each side.
     """
-    return _ordered(
-        gaps, ", ".join((*_published(marts), "coalesce(suppressed, true) AS suppressed"))
-    )
+    columns = (*_published(marts), "coalesce(suppressed, true) AS suppressed")
+    return f"{_in_words(gaps, ', '.join(columns))} WHERE is_told"
 
 
 def _published(marts: Marts) -> Iterator[str]:
@@ -217,10 +213,11 @@ def _published(marts: Marts) -> Iterator[str]:
         yield f"if({shown}, {value}, NULL) AS {column}"
 
 
-def _ordered(gaps: Gaps, columns: str) -> str:
+def _in_words(gaps: Gaps, columns: str) -> str:
     """Return SQL of columns of all gaps beside their keys in words.
 
-    Left joins to the small tables of words: DuckDB then hashes those and not the gaps.
+    Left joins to the small tables of words: DuckDB then hashes those and not the gaps, which mostly
+    stay in their order, by dimension, reference and cell.
     """
     view, mask = gaps.cells.view, gaps.cells.keys.mask("system", "org")
     return f"""
@@ -228,7 +225,6 @@ def _ordered(gaps: Gaps, columns: str) -> str:
         FROM {_all(gaps)} AS gaps
         LEFT JOIN {view}_places AS p ON p.bits = gaps.cell_id & {mask}
         LEFT JOIN {view}_groups AS g ON g.bits = gaps.cell_id & {~mask}
-        ORDER BY gaps.cell_id, dimension, reference
     """
 
 
@@ -238,6 +234,7 @@ def _all(gaps: Gaps) -> str:
     reason = f"if(gap_points IS NULL, '{NO_LEVELS}', NULL)"
     words = ", ".join(f"{c}::VARCHAR::{name}_{c} AS {c}" for c in tables.NAMES)
     because = f"missing_reason::VARCHAR::{name}_reason"
+    hidden = "true" if gaps.is_decided else "NULL::BOOLEAN"
     return f"""(
         SELECT * REPLACE ({words},
                 coalesce({reason}, change_missing_reason::VARCHAR)::{name}_reason
@@ -246,6 +243,6 @@ def _all(gaps: Gaps) -> str:
         FROM {name}_measured
         UNION ALL BY NAME
         SELECT * REPLACE ({words}, {because} AS missing_reason),
-            {because} AS change_missing_reason
+            {because} AS change_missing_reason, {hidden} AS suppressed
         FROM {name}_missing
     )"""

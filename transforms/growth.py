@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from configs.models import Marts
 from transforms.cell_plan import CellPlan
 from transforms.growth_change import change_sql
+from transforms.growth_keys import number_rows, shown_sql, words_sql
 from transforms.growth_matched import matched_sql, matched_students_sql
-from transforms.growth_privacy import hide_movement, hide_vendor
+from transforms.growth_privacy import Published, hide_movement, hide_vendor
 from transforms.growth_vendor import vendor_sql
 from transforms.measures import percent
 from transforms.statistics.effects import variance
@@ -128,7 +129,8 @@ def build_growth(
     """Make view `name`, which `exact_growth_sql` or `published_growth_sql` reads; return its name.
 
     Beside it `<name>_matched` (see `matched_students_sql`) and, where it is to be published,
-    `<name>_matched_hidden` (see `hide_movement`), which the mart of transitions reads.
+    `<name>_matched_told`, those of them that are shown, and `<name>_matched_hidden` (see
+    `hide_movement`), which the mart of transitions reads.
 
     Raises:
         CellsDoNotAddUp: the growth cells are not whole, so nothing could be published.
@@ -136,25 +138,37 @@ def build_growth(
     matched = f"{name}_matched"
     students = matched_students_sql(plan, inputs.cells, inputs.breaks, inputs.systems)
     con.execute(f"CREATE OR REPLACE TEMP TABLE {matched} AS {students}")
-    hidden, kept_back = None, None
+    numbered = number_rows(con, plan, inputs.achievement, f"{name}_numbered")
+    shown, hidden, kept_back = None, None, None
     if inputs.published:
-        hidden = hide_movement(con, plan, matched, inputs.cells, marts.suppression)
+        shown = f"{name}_told"
+        sql = shown_sql(plan, inputs.cells, numbered)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {shown} AS {sql}")
+        cells = Published(inputs.cells, shown)
+        hidden = hide_movement(con, plan, matched, cells, marts.suppression)
         kept_back = hide_vendor(con, plan, inputs.vendor, inputs.cells, marts.suppression)
-    change = change_sql(plan, inputs.achievement, inputs.breaks, inputs.systems)
-    same = matched_sql(plan, matched, inputs.achievement, hidden)
+    change = change_sql(plan, numbered, inputs.breaks, inputs.systems, published=inputs.published)
+    same = matched_sql(plan, matched, shown, hidden)
+    by_cell = _with_intervals(con, f"{name}_by_cell", change, marts.confidence)
+    by_student = _with_intervals(con, f"{name}_by_student", same, marts.confidence)
     parts = [
-        _with_intervals(con, f"{name}_by_cell", change, marts.confidence),
-        _with_intervals(con, f"{name}_by_student", same, marts.confidence),
-        f"({vendor_sql(plan, inputs.vendor, inputs.achievement, kept_back)})",
+        words_sql(plan, by_cell, numbered),
+        f"SELECT * EXCLUDE (cell_id) FROM {by_student}",
+        vendor_sql(plan, inputs.vendor, shown, kept_back),
     ]
-    rows = " UNION ALL BY NAME ".join(f"SELECT * FROM {part}" for part in parts)
+    rows = " UNION ALL BY NAME ".join(f"({part})" for part in parts)
     own = ", ".join(f"coalesce({c}, 'all') AS {c}" for c in OWN_KEY[1:])
     con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * REPLACE ({own}) FROM ({rows})")
+    if inputs.published:
+        con.execute(
+            f"CREATE OR REPLACE TEMP VIEW {matched}_told AS FROM {matched} "
+            f"SEMI JOIN (FROM {by_student} WHERE NOT is_hidden) USING (cell_id)"
+        )
     return name
 
 
 def exact_growth_sql(plan: CellPlan, growth: str = GROWTH) -> str:
-    """Return SQL of `mart_growth_unsuppressed`, ordered by its key.
+    """Return SQL of `mart_growth_unsuppressed`, in no order that is promised.
 
     Grain: the key of a cell (its grade, organisation and groups are today's), `growth_type`,
     `growth_measure` and `growth_norm` ('all' but in rows of type vendor). Columns:
@@ -173,23 +187,23 @@ def exact_growth_sql(plan: CellPlan, growth: str = GROWTH) -> str:
     values = ", ".join(f"{m.sql} AS {m.name}" for m in _MEASURES)
     key = growth_key(plan)
     return (
-        f"SELECT {', '.join(key)}, prior_year, prior_window, {values}, missing_reason "
-        f"FROM {growth} ORDER BY {', '.join(key)}"
+        f"SELECT {', '.join(key)}, prior_year, prior_window, {values}, missing_reason FROM {growth}"
     )
 
 
 def published_growth_sql(plan: CellPlan, marts: Marts, growth: str) -> str:
     """Return SQL of `mart_growth`: as the unsuppressed twin but rounded, and without reasons.
 
-    All measures are null, and `suppressed` is true, where a side is not shown whole. Some measures
-    are null in a row that is shown, where they would tell about each student. `mean_change_se` is
-    left out.
+    There is no row of a cell that is suppressed: `mart_achievement` says that it is. All measures
+    are null, and `suppressed` is true, where another side is not shown whole. Some measures are
+    null in a row that is shown, where they would tell about each student. `mean_change_se` is left
+    out.
     """
     values = ", ".join(_shown(m, marts) for m in _MEASURES if m.is_public)
     key = growth_key(plan)
     return (
         f"SELECT {', '.join(key)}, prior_year, prior_window, {values}, is_hidden AS suppressed "
-        f"FROM {growth} ORDER BY {', '.join(key)}"
+        f"FROM {growth}"
     )
 
 
@@ -204,37 +218,29 @@ def _shown(measure: _Measure, marts: Marts) -> str:
 
 
 def _with_intervals(con: DuckDBPyConnection, name: str, sql: str, confidence: float) -> str:
-    """Make table `name` of the rows with `change_low`, `change_high` and `mean_change_se`."""
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {name}_rows AS "
-        f"SELECT *, row_number() OVER () AS growth_row FROM ({sql})"
-    )
-    con.register("growth_intervals", _intervals(con, f"{name}_rows", confidence))
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {name} AS "
-        f"SELECT * EXCLUDE (growth_row) FROM {name}_rows JOIN growth_intervals USING (growth_row)"
-    )
-    con.unregister("growth_intervals")
-    con.execute(f"DROP TABLE {name}_rows")
+    """Make relation `name` of the rows with `change_low`, `change_high` and `mean_change_se`."""
+    import pyarrow as pa
+
+    rows: pa.Table = con.sql(sql).to_arrow_table()
+    values = {c: _floats(rows, c) for c in (*_RATES, *_GAINS)}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low, high = _change_bounds(values, confidence)
+        error = np.sqrt(variance(*(values[c] for c in _GAINS)) / values["gains"])
+    for column, found in (
+        ("change_low", 100 * low),
+        ("change_high", 100 * high),
+        ("mean_change_se", error),
+    ):
+        rows = rows.append_column(column, pa.array(found, pa.float64(), from_pandas=True))
+    con.register(name, rows)
     return name
 
 
-def _intervals(con: DuckDBPyConnection, rows: str, confidence: float) -> pa.Table:
-    """Return `growth_row`, `change_low`, `change_high` and `mean_change_se` of every row."""
-    import pyarrow as pa
-
-    columns = (*_RATES, *_GAINS)
-    found = con.execute(f"SELECT growth_row, {', '.join(columns)} FROM {rows}").fetchnumpy()
-    values: dict[str, Floats] = {
-        c: np.ma.filled(np.ma.asarray(found[c], dtype=float), np.nan) for c in columns
-    }
-    with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = _change_bounds(values, confidence)
-        spread = variance(*(values[c] for c in _GAINS))
-        error = np.sqrt(spread / values["gains"])
-    named = {"change_low": 100 * low, "change_high": 100 * high, "mean_change_se": error}
-    measured = {c: pa.array(v, pa.float64(), from_pandas=True) for c, v in named.items()}
-    return pa.table({"growth_row": pa.array(found["growth_row"], pa.int64()), **measured})
+def _floats(rows: pa.Table, column: str) -> Floats:
+    """Return a column as numbers; NaN where it is null, or is not there at all."""
+    if column not in rows.column_names:
+        return np.full(len(rows), np.nan)
+    return rows[column].to_numpy().astype(float)
 
 
 def _change_bounds(of: Mapping[str, Floats], confidence: float) -> tuple[Floats, Floats]:

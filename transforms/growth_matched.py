@@ -10,8 +10,7 @@ from collections.abc import Callable
 
 from transforms.breaks import broken_sql
 from transforms.cell_plan import CellPlan, quoted
-from transforms.growth_change import hidden
-from transforms.growth_matching import MATCHED, PRIOR_STATUS, before_sql
+from transforms.growth_matching import PRIOR_STATUS, before_sql
 from transforms.growth_statistics import transition
 
 MATCHED_TYPE = "matched"
@@ -44,28 +43,34 @@ def matched_students_sql(plan: CellPlan, cells: str, breaks: str, systems: str) 
     """
 
 
-def matched_sql(plan: CellPlan, matched: str, achievement: str, privacy: str | None) -> str:
-    """Return SQL of the rows of `matched`, as `growth.COLUMNS` names them.
+def matched_sql(plan: CellPlan, matched: str, shown: str | None, privacy: str | None) -> str:
+    """Return SQL of the rows of `matched`, as `growth.COLUMNS` names them, each with its `cell_id`.
+
+    Of what is published cells that are suppressed are left out: achievement says that they are.
 
     Args:
         plan: what the marts are counted by.
         matched: a relation as of `matched_students_sql`.
-        achievement: rows of a mart of achievement, which say what of these students is shown.
-        privacy: a relation as of `growth_privacy.hide_movement`; null where nothing is published.
+        shown: a relation as of `growth_keys.shown_sql`; null where nothing is published.
+        privacy: a relation as of `growth_privacy.hide_movement`; null as well.
     """
     key = ", ".join(f"c.{column}" for column in plan.key_columns)
     rates = "is_levelled AND NOT (scale_break OR standard_break)"
     scores = "is_vertical AND n_gains = n_matched AND NOT scale_break"
     flags = ", ".join(
-        f"coalesce(shown.hides_{what}, true) AS hides_{what}"
-        if privacy
-        else f"true AS hides_{what}"
+        f"coalesce(p.hides_{what}, true) AS hides_{what}" if privacy else f"true AS hides_{what}"
         for what in ("prior", "movement", "low")
     )
-    joined = f"LEFT JOIN {privacy} AS shown ON shown.cell_id = c.cell_id" if privacy else ""
+    is_hidden, joined = "true", ""
+    if shown:
+        is_hidden = "s.is_suppressed OR s.is_matched_hidden"
+        joined = (
+            f"JOIN {shown} AS s ON s.cell_id = c.cell_id AND NOT s.is_suppressed "
+            f"LEFT JOIN {privacy} AS p ON p.cell_id = c.cell_id"
+        )
     return f"""
-        SELECT {key}, '{MATCHED_TYPE}' AS growth_type, prior_year, prior_window, c.n_tested,
-            n_matched AS n_prior, n_matched, {_if(rates, "now_proficient")},
+        SELECT c.cell_id, {key}, '{MATCHED_TYPE}' AS growth_type, prior_year, prior_window,
+            c.n_tested, n_matched AS n_prior, n_matched, {_if(rates, "now_proficient")},
             {_if(rates, "prior_proficient")}, {_if(rates, "both_proficient")},
             n_matched::DOUBLE AS now_students, n_matched::DOUBLE AS prior_students,
             if({scores}, gain_sum / nullif(n_matched, 0), NULL) AS mean_change,
@@ -78,10 +83,8 @@ def matched_sql(plan: CellPlan, matched: str, achievement: str, privacy: str | N
             CASE WHEN scale_break THEN 'scale_break' WHEN n_matched = 0 THEN 'nobody_matched'
                 WHEN standard_break THEN 'standard_break' WHEN NOT is_levelled THEN 'no_levels' END
                 AS missing_reason,
-            {_whole_hidden(plan)} AS is_hidden, {flags}
-        FROM {matched} AS c
-        {_shown_joins(plan, achievement)}
-        {joined}
+            {is_hidden} AS is_hidden, {flags}
+        FROM {matched} AS c {joined}
     """
 
 
@@ -121,26 +124,6 @@ def _facts_sql(plan: CellPlan) -> str:
     )
     columns = "assessment, proficient_from, level_count, is_vertical"
     return f"(VALUES {rows}) AS facts({columns})"
-
-
-def _shown_joins(plan: CellPlan, achievement: str) -> str:
-    """Return the joins of what is shown of the whole cell, and of its matched students alone."""
-    if PRIOR_STATUS not in plan.key_columns:
-        return ""
-    key = [c for c in plan.key_columns if c not in ("org_name", PRIOR_STATUS)]
-    told = f"SELECT {', '.join(key)}, suppressed, rate_coding FROM {achievement}"
-    return " ".join(
-        f"LEFT JOIN ({told} WHERE {PRIOR_STATUS} = {quoted(status)}) AS {name} ON "
-        + " AND ".join(f"{name}.{c} = c.{c}" for c in key)
-        for name, status in (("whole", "all"), ("matched", MATCHED))
-    )
-
-
-def _whole_hidden(plan: CellPlan) -> str:
-    """Return SQL that is true unless the cell, and its matched students alone, are shown."""
-    if PRIOR_STATUS not in plan.key_columns:
-        return "true"
-    return f"(coalesce(whole.suppressed, true) OR {hidden('matched')})"
 
 
 def _if(condition: str, column: str) -> str:

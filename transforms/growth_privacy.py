@@ -10,6 +10,7 @@ is shown, for every number that adds up over students.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,7 @@ from transforms.growth_matching import PRIOR_STATUS
 from transforms.growth_statistics import transition
 from transforms.organisations import SYSTEM, org_splits
 from transforms.suppress_choice import choose_hidden
-from transforms.suppress_lines import Dimensions, build_system
+from transforms.suppress_lines import Dimensions, System, build_system
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -31,8 +32,16 @@ Flags = NDArray[np.bool_]
 HIDDEN = ("hides_prior", "hides_movement", "hides_low", "hides_matrix")
 
 
+@dataclass(frozen=True)
+class Published:
+    """Names the growth cells, and what is published of them: a relation as of `shown_sql`."""
+
+    growth_cells: str
+    shown: str
+
+
 def hide_movement(
-    con: DuckDBPyConnection, plan: CellPlan, matched: str, growth_cells: str, rule: Suppression
+    con: DuckDBPyConnection, plan: CellPlan, matched: str, inputs: Published, rule: Suppression
 ) -> str:
     """Make table `<matched>_hidden` and return its name: which numbers each cell does not show.
 
@@ -45,7 +54,7 @@ def hide_movement(
         con: an in-memory connection.
         plan: what the marts are counted by.
         matched: a table as of `matched_students_sql`.
-        growth_cells: the cells that it is of, whose `_parts` say how organisations add up.
+        inputs: the growth cells that it is of, and what is published of them.
         rule: smallest group and extreme bands.
 
     Raises:
@@ -55,10 +64,10 @@ def hide_movement(
     flags = ", ".join(f"{column} BOOLEAN" for column in HIDDEN)
     con.execute(f"CREATE OR REPLACE TEMP TABLE {name} (cell_id BIGINT, {flags})")
     for system in con.execute(f"SELECT DISTINCT {', '.join(SYSTEM)} FROM {matched}").fetchall():
-        cells = _cells_of(con, plan, matched, system)
-        if len(cells):
-            splits = org_splits(con, system, f"{growth_cells}_parts")
-            decided = hidden_numbers(cells, splits, plan, rule)
+        found = _cells_of(con, plan, matched, inputs.shown, system)
+        if len(found):
+            splits = org_splits(con, system, f"{inputs.growth_cells}_parts")
+            decided = hidden_numbers(found, splits, plan, rule)
             con.register("growth_decided", decided)
             con.execute(f"INSERT INTO {name} SELECT * FROM growth_decided")
             con.unregister("growth_decided")
@@ -70,17 +79,21 @@ def hidden_numbers(
 ) -> pd.DataFrame:
     """Return `cell_id` and what each cell of one system hides, see `hide_movement`."""
     n = _ints(cells, "n_matched")
-    prior = is_extreme(_ints(cells, "prior_proficient"), n, rule)
+    # Last year's published cell less these students is whoever has left: they may be few.
+    left = np.abs(cells["n_cohort"].to_numpy(dtype=float, na_value=np.nan) - n)
+    leavers = (left > 0) & (left < rule.minimum_n)
+    prior = leavers | is_extreme(_ints(cells, "prior_proficient"), n, rule)
     movement = np.zeros(len(cells), dtype=bool)
     for column in ("n_up", "n_same", "n_down"):
         movement |= is_extreme(_ints(cells, column), n, rule)
     low, up = _ints(cells, "n_low_prior"), _ints(cells, "n_low_up")
-    began_low = movement | is_few(low, n, rule) | is_extreme(up, low, rule)
+    began_low = leavers | movement | is_few(low, n, rule) | is_extreme(up, low, rule)
     matrix = prior | began_low | _has_telling_row(cells, plan, rule)
     dimensions = Dimensions(plan.crossed_with, ())
     spoken_of = cells["is_levelled"].to_numpy(dtype=bool) & (n >= rule.minimum_n)
     flags = (prior, movement, began_low, matrix)
-    closed = (close(cells, splits, dimensions, one & spoken_of) for one in flags)
+    lines = Lines.of(cells, splits, dimensions)
+    closed = (lines.close(one & spoken_of) for one in flags)
     return pd.DataFrame({"cell_id": cells["cell_id"], **dict(zip(HIDDEN, closed, strict=True))})
 
 
@@ -128,7 +141,7 @@ def _hidden_of_vendor(
     flagged |= (met >= 0) & is_extreme(np.maximum(met, 0), measured, rule)
     one_way = tuple(d for d in plan.one_way if d != PRIOR_STATUS)
     dimensions = Dimensions(plan.crossed, one_way, rollups=plan.rollups)
-    return close(cells, splits, dimensions, flagged)
+    return Lines.of(cells, splits, dimensions).close(flagged)
 
 
 def _vendor_cells_of(
@@ -147,32 +160,42 @@ def _vendor_cells_of(
     ).df()
 
 
-def close(
-    cells: pd.DataFrame,
-    splits: pd.DataFrame,
-    dimensions: Dimensions,
-    flagged: Flags,
-) -> Flags:
-    """Return the flagged cells and those that have to be hidden with them.
+@dataclass(frozen=True)
+class Lines:
+    """How the cells of one system add up: what can be computed of one from others.
 
-    Args:
-        cells: one system's, with `n_tested`, `n_proficient` and the columns of their key.
-        splits: how its organisations add up.
-        dimensions: the columns of groups.
-        flagged: which cells hide their number for its own sake.
+    students, usefulness: of each set of students that is a cell or several.
     """
-    if not flagged.any():
-        return flagged
-    system = build_system(cells, splits, dimensions)
-    of_cell = system.set_of_cell
-    students, usefulness = (np.zeros(system.set_count, dtype=np.int64) for _ in range(2))
-    students[of_cell] = cells["n_tested"]
-    np.maximum.at(usefulness, of_cell, _usefulness(cells, dimensions))
-    guarded = np.zeros(system.set_count, dtype=bool)
-    guarded[of_cell[flagged]] = True
-    # No set is too small here: that is decided with the cells, and nobody sees those that are.
-    hidden = choose_hidden(system.matrix, students, guarded, usefulness, 1)
-    return (hidden | guarded)[of_cell]
+
+    system: System
+    students: NDArray[np.int64]
+    usefulness: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, cells: pd.DataFrame, splits: pd.DataFrame, dimensions: Dimensions) -> Lines:
+        """Return the lines of one system.
+
+        Args:
+            cells: with `n_tested`, `n_proficient` and the columns of their key.
+            splits: how its organisations add up.
+            dimensions: the columns of groups.
+        """
+        system = build_system(cells, splits, dimensions)
+        students, usefulness = (np.zeros(system.set_count, dtype=np.int64) for _ in range(2))
+        students[system.set_of_cell] = cells["n_tested"]
+        np.maximum.at(usefulness, system.set_of_cell, _usefulness(cells, dimensions))
+        return cls(system, students, usefulness)
+
+    def close(self, flagged: Flags) -> Flags:
+        """Return the flagged cells and those that have to be hidden with them."""
+        if not flagged.any():
+            return flagged
+        of_cell = self.system.set_of_cell
+        guarded = np.zeros(self.system.set_count, dtype=bool)
+        guarded[of_cell[flagged]] = True
+        # No set is too small here: that is decided with the cells; nobody sees those that are.
+        hidden = choose_hidden(self.system.matrix, self.students, guarded, self.usefulness, 1)
+        return (hidden | guarded)[of_cell]
 
 
 def is_extreme(part: NDArray[np.int64], whole: NDArray[np.int64], rule: Suppression) -> Flags:
@@ -204,17 +227,27 @@ def _has_telling_row(cells: pd.DataFrame, plan: CellPlan, rule: Suppression) -> 
 
 
 def _cells_of(
-    con: DuckDBPyConnection, plan: CellPlan, matched: str, system: Sequence[object]
+    con: DuckDBPyConnection,
+    plan: CellPlan,
+    matched: str,
+    shown: str,
+    system: Sequence[object],
 ) -> pd.DataFrame:
-    """Return the matched cells of a system that may be shown, as the suppression takes them."""
-    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
+    """Return the matched cells of a system that may be shown, as the suppression takes them.
+
+    `n_cohort`: what is published of the cell that they come from, the grade below where a year lies
+    between; null where nothing is.
+    """
+    where = " AND ".join(f"m.{column} = ?" for column in SYSTEM)
     others = (*plan.crossed, *plan.side_columns)
     whole = [c for c in others if c not in plan.crossed_with and c != PRIOR_STATUS]
-    alone = "".join(f" AND {column} = '{ALL}'" for column in whole)
+    alone = "".join(f" AND m.{column} = '{ALL}'" for column in whole)
     return con.execute(
-        f"SELECT *, n_matched AS n_tested, 0 AS n_proficient FROM ("
-        f"SELECT * EXCLUDE (n_tested) FROM {matched}) "
-        f"WHERE {where} AND n_matched > 0{alone} ORDER BY cell_id",
+        f"""
+        SELECT m.* EXCLUDE (n_tested), n_matched AS n_tested, 0 AS n_proficient, n_cohort
+        FROM {matched} AS m JOIN {shown} USING (cell_id)
+        WHERE {where} AND n_matched > 0{alone} ORDER BY m.cell_id
+        """,
         list(system),
     ).df()
 

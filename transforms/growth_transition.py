@@ -18,7 +18,7 @@ def transition_key(plan: CellPlan) -> tuple[str, ...]:
 
 
 def exact_transition_sql(plan: CellPlan, growth: str = GROWTH) -> str:
-    """Return SQL of `mart_transition_unsuppressed`, ordered by its key.
+    """Return SQL of `mart_transition_unsuppressed`, in no order that is promised.
 
     Grain: the key of a cell of matched students (grade, organisation and groups are today's, one
     group at a time), `prior_level`, `performance_level`; every pair of levels of the assessment,
@@ -33,30 +33,26 @@ def exact_transition_sql(plan: CellPlan, growth: str = GROWTH) -> str:
     """
     return f"""
         SELECT {_columns(plan)}, n, n_prior_level, {percent("n", "n_prior_level")} AS pct
-        FROM ({_moves_sql(plan, f"{growth}_matched")}) ORDER BY {", ".join(transition_key(plan))}
+        FROM ({_moves_sql(plan, f"{growth}_matched")})
     """
 
 
 def published_transition_sql(plan: CellPlan, marts: Marts, growth: str) -> str:
     """Return SQL of `mart_transition`: as the unsuppressed twin but rounded, and with `suppressed`.
 
-    A matrix is shown whole or not at all: its students and each row of it must be enough, no row
-    wholly at one level, and no number of it to be had from other matrices.
+    There is a matrix for each row of matched students that `mart_growth` shows. It is shown whole
+    or not at all: its students and each row of it must be enough, no row wholly at one level, and
+    no number of it to be had from other matrices.
     """
     shown = f"""(
-        SELECT m.*, coalesce(g.is_hidden OR hides_matrix, true) AS suppressed
-        FROM ({_moves_sql(plan, f"{growth}_matched")}) AS m
+        SELECT m.*, coalesce(hides_matrix, true) AS suppressed
+        FROM ({_moves_sql(plan, f"{growth}_matched_told")}) AS m
         LEFT JOIN {growth}_matched_hidden USING (cell_id)
-        LEFT JOIN (FROM {growth} WHERE growth_type = 'matched') AS g
-            ON {" AND ".join(f"g.{c} = m.{c}" for c in plan.key_columns if c != "org_name")}
     )"""
     pct = f"round({percent('n', 'n_prior_level')}, {marts.pct_decimals})"
     values = {"n": "n", "n_prior_level": "n_prior_level", "pct": pct}
     measures = ", ".join(f"if(suppressed, NULL, {sql}) AS {name}" for name, sql in values.items())
-    return (
-        f"SELECT {_columns(plan)}, {measures}, suppressed FROM {shown} "
-        f"ORDER BY {', '.join(transition_key(plan))}"
-    )
+    return f"SELECT {_columns(plan)}, {measures}, suppressed FROM {shown}"
 
 
 def _columns(plan: CellPlan) -> str:
@@ -72,20 +68,22 @@ def _moves_sql(plan: CellPlan, matched: str) -> str:
         + " END"
         for before in plan.levels
     )
+    began = " ".join(
+        f"WHEN {before} THEN {' + '.join(transition(before, now) for now in plan.levels)}"
+        for before in plan.levels
+    )
     cell = ", ".join(f"c.{column}" for column in plan.key_columns if column != PRIOR_STATUS)
     status = f", 'all' AS {PRIOR_STATUS}" if PRIOR_STATUS in plan.key_columns else ""
     return f"""
-        SELECT *, sum(n) OVER (PARTITION BY cell_id, prior_level)::BIGINT AS n_prior_level
-        FROM (
-            SELECT c.cell_id, {cell}{status}, prior_year, prior_window,
-                before.level AS prior_level, before.label AS prior_level_label,
-                now.level AS performance_level, now.label AS level_label,
-                (CASE before.level {counts} END)::INTEGER AS n
-            FROM {matched} AS c
-            JOIN {_levels_sql(plan)} AS before USING (assessment)
-            JOIN {_levels_sql(plan)} AS now USING (assessment)
-            WHERE n_matched > 0 AND is_levelled AND NOT (scale_break OR standard_break)
-        )
+        SELECT c.cell_id, {cell}{status}, prior_year, prior_window,
+            before.level AS prior_level, before.label AS prior_level_label,
+            now.level AS performance_level, now.label AS level_label,
+            (CASE before.level {counts} END)::INTEGER AS n,
+            (CASE before.level {began} END)::BIGINT AS n_prior_level
+        FROM {matched} AS c
+        JOIN {_levels_sql(plan)} AS before USING (assessment)
+        JOIN {_levels_sql(plan)} AS now USING (assessment)
+        WHERE n_matched > 0 AND is_levelled AND NOT (scale_break OR standard_break)
     """
 
 

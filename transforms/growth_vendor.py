@@ -128,32 +128,26 @@ def vendor_cells_sql(plan: CellPlan, sums: str, growth_cells: str) -> str:
     """
 
 
-def vendor_sql(plan: CellPlan, vendor: str, achievement: str, hidden: str | None) -> str:
+def vendor_sql(plan: CellPlan, vendor: str, shown: str | None, hidden: str | None) -> str:
     """Return SQL of the rows of `vendor`, as the mart of growth names them.
+
+    Of what is published cells that are suppressed are left out: achievement says that they are.
 
     Args:
         plan: what the marts are counted by.
         vendor: a table as of `build_vendor_cells`.
-        achievement: rows of a mart of achievement, which say whether the cell is shown.
-        hidden: a relation as of `growth_privacy.hide_vendor`; null where nothing is published.
+        shown: a relation as of `growth_keys.shown_sql`; null where nothing is published.
+        hidden: a relation as of `growth_privacy.hide_vendor`; null as well.
     """
-    has_status = PRIOR_STATUS in plan.key_columns
-    same = " AND ".join(
-        f"whole.{c} = " + (f"'{ALL}'" if c == PRIOR_STATUS else f"v.{c}")
-        for c in plan.key_columns
-        if c != "org_name"
-    )
-    kept_back = "true"
-    if hidden:
-        row = "(h.cell_id, h.growth_measure, h.growth_norm)"
-        mine = "(v.cell_id, v.growth_measure, v.growth_norm)"
-        kept_back = (
-            f"(coalesce(whole.suppressed, true) OR EXISTS (SELECT 1 FROM {hidden} AS h "
-            f"WHERE {row} = {mine}))"
-        )
+    status = f", '{ALL}' AS {PRIOR_STATUS}" if PRIOR_STATUS in plan.key_columns else ""
+    kept_back, told = "true", ""
+    if shown:
+        key = ("cell_id", "growth_measure", "growth_norm")
+        same = " AND ".join(f"h.{column} = v.{column}" for column in key)
+        kept_back = f"EXISTS (SELECT 1 FROM {hidden} AS h WHERE {same})"
+        told = f"JOIN {shown} AS s ON s.cell_id = v.cell_id AND NOT s.is_suppressed"
     return f"""
-        SELECT v.* EXCLUDE (cell_id, n_met){f", '{ALL}' AS {PRIOR_STATUS}" if has_status else ""},
-            '{VENDOR}' AS growth_type, {percent("n_met", "n_growth")} AS pct_met_growth,
-            {kept_back} AS is_hidden
-        FROM {vendor} AS v LEFT JOIN {achievement} AS whole ON {same}
+        SELECT v.* EXCLUDE (cell_id, n_met){status}, '{VENDOR}' AS growth_type,
+            {percent("n_met", "n_growth")} AS pct_met_growth, {kept_back} AS is_hidden
+        FROM {vendor} AS v {told}
     """

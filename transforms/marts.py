@@ -8,10 +8,13 @@ everything in a row.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from configs.models import Marts
 from transforms import measures
 from transforms.cell_plan import ALL, CellPlan, quoted
 from transforms.cells import CELLS
+from transforms.participation_cells import exact_measures, published_measures
 
 EXACT = "exact"
 DECISIONS = ("rate_coding", "suppressed", "suppression_reason")
@@ -29,21 +32,28 @@ MEASURES = (
 STATISTICS = ("n_scores", "score_sum", "score_squares", "n_distances", "distance_sum")
 
 
-def exact_achievement_sql(plan: CellPlan, marts: Marts, decisions: str | None = None) -> str:
+def exact_achievement_sql(
+    plan: CellPlan, marts: Marts, decisions: str | None = None, participation: str | None = None
+) -> str:
     """Return SQL of `mart_achievement_unsuppressed`, ordered by its key.
 
     Unrounded measures of every cell, beside what is done to it in `mart_achievement`. Without
-    decisions `rate_coding`, `suppressed` and `suppression_reason` are null. Last, what derived
-    marts are computed from: the sums that `build_cells` documents, and `sd_scale_score`, null where
+    decisions `rate_coding`, `suppressed` and `suppression_reason` are null. `participation` is a
+    relation as of `count_participation`; without it nobody knows who was enrolled. Last, what
+    derived marts are computed from: the sums that `build_cells` documents, and `sd_scale_score`, null where
     scores may not be averaged or one student alone has one.
     """
     levels = (f"n_level_{k}" for k in plan.levels)
     statistics = (*STATISTICS, *levels, "sd_scale_score")
-    columns = ", ".join((*plan.key_columns, *MEASURES, *DECISIONS, *statistics))
-    return f"SELECT {columns} FROM {_measured(plan, marts, decisions)} ORDER BY cell_id"
+    enrolled = _enrolled(exact_measures(), participation)
+    columns = ", ".join((*plan.key_columns, *MEASURES, *enrolled, *DECISIONS, *statistics))
+    cells = _with_enrolled(_measured(plan, marts, decisions), participation)
+    return f"SELECT {columns} FROM {cells} ORDER BY cell_id"
 
 
-def published_achievement_sql(plan: CellPlan, marts: Marts, decisions: str) -> str:
+def published_achievement_sql(
+    plan: CellPlan, marts: Marts, decisions: str, participation: str | None = None
+) -> str:
     """Return SQL of `mart_achievement`, ordered by its key.
 
     Rounded measures; all null where `suppressed`. Where `rate_coding` is top or bottom only
@@ -64,11 +74,26 @@ def published_achievement_sql(plan: CellPlan, marts: Marts, decisions: str) -> s
             for score in ("mean_scale_score", "distance_from_standard", "performance_index")
         },
     }
-    values = ", ".join(f"{value} AS {column}" for column, value in shown.items())
+    enrolled = _enrolled(published_measures(marts), participation)
+    values = ", ".join((*(f"{value} AS {column}" for column, value in shown.items()), *enrolled))
+    cells = _with_enrolled(_measured(plan, marts, decisions), participation)
     return f"""
         SELECT {", ".join(plan.key_columns)}, {values}, rate_coding, suppressed
-        FROM {_measured(plan, marts, decisions)} ORDER BY cell_id
+        FROM {cells} ORDER BY cell_id
     """
+
+
+def _enrolled(values: Mapping[str, str], participation: str | None) -> list[str]:
+    """Return SQL of the columns of participation, null where nothing is known of it."""
+    if participation is None:
+        return ["NULL::INTEGER AS n_enrolled", "NULL::DOUBLE AS pct_participation"]
+    return [f"{value} AS {column}" for column, value in values.items()]
+
+
+def _with_enrolled(cells: str, participation: str | None) -> str:
+    if participation is None:
+        return cells
+    return f"(SELECT * FROM {cells} LEFT JOIN {participation} USING (cell_id))"
 
 
 def exact_level_sql(plan: CellPlan, marts: Marts, decisions: str | None = None) -> str:

@@ -86,15 +86,28 @@ def fill_from_roster(
         gifted on theirs; eligibility for school meals is for the school year (7 CFR 245.6).
     """
     match_students(con, results, roster)
+    return fill_matched(con, results, dimensions, dates)
+
+
+def fill_matched(
+    con: DuckDBPyConnection,
+    results: str,
+    dimensions: Sequence[str],
+    dates: Sequence[str] = (),
+    name: str = "results",
+) -> str:
+    """Make the view `<name>_filled` of results whose students have been matched, as above."""
     told = [] if _is_empty(con, RATES) else _told(con, dimensions, dates)
     names = (*dimensions, *dates)
+    view = f"{name}_filled"
     if not told:
-        con.execute(_view(f"SELECT *, {_origins(names)} FROM {results}"))
-        return FILLED
-    con.execute(f"CREATE OR REPLACE TEMP TABLE roster_asked AS {asked_sql(results, told)}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE roster_found AS {found_sql(told)}")
-    con.execute(_view(filled_sql(results, names, told)))
-    return FILLED
+        con.execute(_view(f"SELECT *, {_origins(names)} FROM {results}", view))
+        return view
+    asked, found = f"{name}_asked", f"{name}_found"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {asked} AS {asked_sql(results, told)}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {found} AS {found_sql(told, asked)}")
+    con.execute(_view(filled_sql(results, names, told, found), view))
+    return view
 
 
 def _told(con: DuckDBPyConnection, dimensions: Sequence[str], dates: Sequence[str]) -> list[str]:
@@ -126,7 +139,7 @@ def asked_sql(results: str, names: Sequence[str]) -> str:
     return f"SELECT DISTINCT {', '.join(_TEST)} FROM {results} WHERE {unstated}"
 
 
-def found_sql(names: Sequence[str]) -> str:
+def found_sql(names: Sequence[str], asked: str) -> str:
     """Return SQL of what the roster states, a row for each test that it knows."""
     test = ", ".join(f"t.{c}" for c in _TEST)
     stated = ", ".join(f"r.{name}" for name in dict.fromkeys(("el_status", *names)))
@@ -143,7 +156,7 @@ def found_sql(names: Sequence[str]) -> str:
                     coalesce(t.test_date >= {begins} AND t.test_date < {ends}, false), {begins},
                     r.school_id = t.school_id, r.school_id
                 ) AS rank
-            FROM roster_asked AS t
+            FROM {asked} AS t
             JOIN (FROM {RATES} WHERE is_used) AS used USING (assessment, school_year, district_id)
             JOIN ({meant_sql()}) AS r ON r.id = {used_id("t", "used")}
                 AND r.roster_id = used.roster_id AND r.result_year = t.school_year
@@ -172,7 +185,7 @@ def _stated(name: str) -> str:
     return f"max_by({name}, row(rank, {name})) FILTER ({' AND '.join(allowed)})"
 
 
-def filled_sql(results: str, names: Sequence[str], told: Sequence[str]) -> str:
+def filled_sql(results: str, names: Sequence[str], told: Sequence[str], found: str) -> str:
     """Return SQL of the results with what was found for them.
 
     names: all that get an origin. told: those of them that were looked for.
@@ -181,7 +194,7 @@ def filled_sql(results: str, names: Sequence[str], told: Sequence[str]) -> str:
     filled = ", ".join(f"coalesce(r.{name}, f.{name}) AS {name}" for name in told)
     return f"""
         SELECT r.* REPLACE ({filled}), {_origins(names, told)}
-        FROM {results} AS r LEFT JOIN roster_found AS f ON {same}
+        FROM {results} AS r LEFT JOIN {found} AS f ON {same}
     """
 
 
@@ -195,8 +208,8 @@ def _origins(names: Sequence[str], told: Sequence[str] = ()) -> str:
     )
 
 
-def _view(sql: str) -> str:
-    return f"CREATE OR REPLACE TEMP VIEW {FILLED} AS {sql}"
+def _view(sql: str, name: str) -> str:
+    return f"CREATE OR REPLACE TEMP VIEW {name} AS {sql}"
 
 
 def _is_empty(con: DuckDBPyConnection, relation: str) -> bool:

@@ -58,7 +58,12 @@ def solve_lines(matrix: sparse.csr_array, turn: Ints) -> Solved:
 
 def inverse(weight: int) -> int:
     """Returns the number that times `weight` is 1."""
-    return pow(weight, PRIME - 2, PRIME)
+    return weight if weight in (1, -1) else pow(weight, -1, PRIME)
+
+
+def reduced(weight: int) -> int:
+    """Returns the weight, modulo the prime if it is large: nearly all are 1 or -1."""
+    return weight if -PRIME < weight < PRIME else weight % PRIME
 
 
 def _tiers(turn: Ints) -> Iterator[list[int]]:
@@ -100,8 +105,8 @@ class _Lines:
         row = self._rows[line]
         for held in row:
             self.holders[held].discard(line)
-        scale = -inverse(row.pop(chosen) % PRIME)
-        terms = [(held, weight * scale % PRIME) for held, weight in row.items()]
+        scale = -inverse(row.pop(chosen))
+        terms = [(held, reduced(weight * scale)) for held, weight in row.items()]
         self._rows[line] = {}
         for other in self.holders[chosen]:
             self._replace(other, chosen, terms)
@@ -109,13 +114,16 @@ class _Lines:
         return terms
 
     def _replace(self, line: int, chosen: int, terms: Terms) -> None:
-        row = self._rows[line]
+        row, holders = self._rows[line], self.holders
         factor = row.pop(chosen)
         for held, weight in terms:
-            left = (row.get(held, 0) + factor * weight) % PRIME
+            if held not in row:
+                row[held] = reduced(factor * weight)
+                holders[held].add(line)
+                continue
+            left = reduced(row[held] + factor * weight)
             if left:
                 row[held] = left
-                self.holders[held].add(line)
-            elif held in row:
+            else:
                 del row[held]
-                self.holders[held].discard(line)
+                holders[held].discard(line)

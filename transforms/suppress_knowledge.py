@@ -9,81 +9,122 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Sequence
 
 import numpy as np
 
-from transforms.suppress_elimination import PRIME, Solved, Terms, inverse
+from transforms.suppress_elimination import PRIME, Solved, Terms, inverse, reduced
 from transforms.suppress_lines import Flags
 
 SEED = 20
 
 
 class Knowledge:
-    """Shows sets one by one, in the order of `solved`, as long as no guarded one is given away."""
+    """Shows sets one by one, as long as no guarded one is given away."""
 
-    def __init__(self, solved: Solved, guarded: Flags, unions: Sequence[Sequence[int]]) -> None:
-        """Starts with nothing shown.
+    def __init__(self, solved: Solved, first: Flags, guarded: Flags) -> None:
+        """Starts with the free ones of the first sets shown, those left out that must be.
 
         Args:
-            solved: the lines.
+            solved: the lines, the first sets shown before all others.
+            first: the sets to start with.
             guarded: the sets that must not be given away; none of them is asked to be shown.
-            unions: groups of sets of which the sum must not be given away either.
         """
-        count = len(solved.order)
-        numbers = range(count, count + len(unions))
-        self._unions = set(numbers)
-        own: dict[int, Terms] = {
-            number: [(part, 1) for part in union]
-            for number, union in zip(numbers, unions, strict=True)
-        }
-        self._terms = {**solved.terms, **own}
-        order = [*solved.order, *numbers]
-        self._place = [0] * len(order)
-        for place, chosen in enumerate(order):
+        self._order, self._terms = solved.order, dict(solved.terms)
+        self._place = [0] * len(solved.order)
+        for place, chosen in enumerate(solved.order):
             self._place[chosen] = place
-        self._sums: list[Terms] = [[] for _ in order]
-        for chosen, terms in self._terms.items():
-            self._link(chosen, terms)
-        self._shown = [False] * len(order)
-        self._value = self._random_table(order)
+        self._same = list(range(len(solved.order)))
+        free = [chosen for chosen in solved.order if first[chosen] and chosen not in self._terms]
+        self._show_free(free)
+        self._leave_out(free, guarded)
         self.guard(guarded)
 
     def guard(self, guarded: Flags) -> None:
         """Guards these sets from now on, which are not given away so far, in place of others."""
-        self._guarded = self._unions.union(np.flatnonzero(guarded).tolist())
+        self._merge_twins()
+        self._guarded = [False] * len(self._place)
+        for chosen in np.flatnonzero(guarded).tolist():
+            self._guarded[self._same[chosen]] = True
 
     def show(self, chosen: int) -> bool:
         """Shows the set and returns True, or leaves all as it is where that gives one away."""
+        twin = self._same[chosen]
+        if not self._value[twin]:
+            return True
+        return not self._guarded[twin] and self._show_unknown(twin)
+
+    def _show_unknown(self, chosen: int) -> bool:
         if chosen not in self._terms:
             return self._shift(chosen, chosen, -self._value[chosen])
-        if not self._value[chosen]:
-            self._shown[chosen] = True
-            return True
         open_terms = self._open_terms(chosen)
         # The last of them, so that it comes to be a sum of earlier ones as all others are.
         last = max(open_terms, key=self._place.__getitem__)
         scale = -inverse(open_terms.pop(last))
         if not self._shift(chosen, last, self._value[chosen] * scale):
             return False
-        self._terms[last] = [(term, weight * scale % PRIME) for term, weight in open_terms.items()]
-        self._link(last, self._terms[last])
+        self._terms[last] = [(part, reduced(by * scale)) for part, by in open_terms.items()]
+        self._link(last)
         return True
 
-    def _link(self, chosen: int, terms: Terms) -> None:
-        for term, weight in terms:
-            self._sums[term].append((chosen, weight))
-
-    def _random_table(self, order: list[int]) -> list[int]:
+    def _show_free(self, free: list[int]) -> None:
+        """Shows free sets, and makes a table that is zero there."""
+        self._shown = [False] * len(self._place)
+        for chosen in free:
+            self._shown[chosen] = True
         chance = random.Random(SEED)
-        value = [0] * len(order)
-        for chosen in order:
+        self._value = [0] * len(self._place)
+        for chosen in self._order:
             terms = self._terms.get(chosen)
-            if terms is None:
-                value[chosen] = chance.randrange(1, PRIME)
-            else:
-                value[chosen] = sum(weight * value[term] for term, weight in terms) % PRIME
-        return value
+            if terms is not None:
+                self._value[chosen] = self._total(terms)
+            elif not self._shown[chosen]:
+                self._value[chosen] = chance.randrange(1, PRIME)
+
+    def _total(self, terms: Terms) -> int:
+        value = self._value
+        return sum([weight * value[term] for term, weight in terms]) % PRIME
+
+    def _leave_out(self, free: list[int], guarded: Flags) -> None:
+        """Shows fewer of the free sets: of what each guarded one is a sum of, one stays open.
+
+        As they are free, a guarded one is given away if and only if all it is a sum of are shown.
+        """
+        given_away = [i for i in np.flatnonzero(guarded).tolist() if not self._value[i]]
+        self._shown = [False] * len(self._place)
+        sums = [list(self._open_terms(chosen)) for chosen in given_away]
+        left_out = _one_of_each(sums, free)
+        self._show_free([chosen for chosen in free if chosen not in left_out])
+
+    def _merge_twins(self) -> None:
+        """Puts the first of those that are the same up to the sign for all, and drops the known.
+
+        Two sets that are not the same have the same number in one of 2**61 tables.
+        """
+        twin_of = self._twins()
+        self._same = [twin_of.get(same, (same, 1))[0] for same in self._same]
+        self._order = [chosen for chosen in self._order if twin_of.get(chosen) == (chosen, 1)]
+        kept = ((chosen, self._terms.get(chosen)) for chosen in self._order)
+        self._terms = {
+            chosen: _merged(terms, twin_of) for chosen, terms in kept if terms is not None
+        }
+        self._sums: list[Terms] = [[] for _ in self._place]
+        for chosen in self._terms:
+            self._link(chosen)
+
+    def _twins(self) -> dict[int, tuple[int, int]]:
+        """Returns for each set that is not known the first that is the same, and the sign."""
+        first_of: dict[int, int] = {}
+        twin_of = {}
+        for chosen in self._order:
+            value = self._value[chosen]
+            if value:
+                first = first_of.setdefault(min(value, PRIME - value), chosen)
+                twin_of[chosen] = (first, 1 if self._value[first] == value else -1)
+        return twin_of
+
+    def _link(self, chosen: int) -> None:
+        for term, weight in self._terms[chosen]:
+            self._sums[term].append((chosen, weight))
 
     def _shift(self, chosen: int, free: int, step: int) -> bool:
         """Adds `step` to a free set and what is a sum of it, and `chosen` is shown by that.
@@ -107,7 +148,7 @@ class Knowledge:
             step = steps[moved] = steps[moved] % PRIME
             if not step:
                 continue
-            if moved in self._guarded and self._value[moved] + step == PRIME:
+            if self._guarded[moved] and self._value[moved] + step == PRIME:
                 return None
             for total, weight in self._sums[moved]:
                 if total in steps:
@@ -124,7 +165,7 @@ class Knowledge:
         free: dict[int, int] = {}
         while waiting:
             part = heapq.heappop(waiting)[1]
-            weight = weights.pop(part) % PRIME
+            weight = reduced(weights.pop(part))
             if part not in self._terms:
                 free[part] = weight
                 continue
@@ -134,4 +175,33 @@ class Knowledge:
                 elif not self._shown[term]:
                     weights[term] = weight * factor
                     heapq.heappush(waiting, (-self._place[term], term))
-        return {part: weight for part, weight in free.items() if weight}
+        return {part: weight for part, weight in free.items() if weight % PRIME}
+
+
+def _merged(terms: Terms, twin_of: dict[int, tuple[int, int]]) -> Terms:
+    """Returns the terms as those of the first twins, without what is known."""
+    weights: dict[int, int] = {}
+    for term, weight in terms:
+        if term in twin_of:
+            first, sign = twin_of[term]
+            weights[first] = weights.get(first, 0) + sign * weight
+    return [(term, reduced(weight)) for term, weight in weights.items() if weight % PRIME]
+
+
+def _one_of_each(sums: list[list[int]], in_turn: list[int]) -> set[int]:
+    """Returns sets of which each sum has one: the last in turn of those that have none yet."""
+    within: dict[int, list[int]] = {}
+    for number, parts in enumerate(sums):
+        for part in parts:
+            within.setdefault(part, []).append(number)
+    left = [len(parts) for parts in sums]
+    taken: set[int] = set()
+    for part in in_turn:
+        numbers = within.get(part, [])
+        if any(left[number] == 1 for number in numbers):
+            taken.add(part)
+            for number in numbers:
+                left[number] = 0
+        for number in numbers:
+            left[number] -= 1
+    return taken

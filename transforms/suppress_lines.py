@@ -121,8 +121,11 @@ def build_system(cells: pd.DataFrame, splits: pd.DataFrame, dimensions: Dimensio
 
 def encode_cells(cells: pd.DataFrame, dimensions: Dimensions) -> Grid:
     """Returns the cells as integer codes; raises CellsDoNotAddUp where a cell is there twice."""
-    organisation, organisations = pd.factorize(
-        pd.MultiIndex.from_arrays([_text(cells["org_level"]), _text(cells["org_id"])])
+    level, levels = pd.factorize(_text(cells["org_level"]))
+    own, ids = pd.factorize(_text(cells["org_id"]))
+    organisation, pairs = pd.factorize(level * len(ids) + own)
+    organisations = pd.MultiIndex.from_arrays(
+        [levels.take(pairs // max(len(ids), 1)), ids.take(pairs % max(len(ids), 1))]
     )
     codes = np.column_stack([_codes_from_all(cells[column]) for column in dimensions.columns])
     sizes = codes.max(axis=0, initial=0) + 1
@@ -161,7 +164,8 @@ def _collect_members(
         *_rollup_members(cells, grid, dimensions),
         _split_members(grid, splits),
     ):
-        line = pd.factorize(pd.MultiIndex.from_arrays([group, parent_key]))[0] + taken
+        # A parent that is missing may be numbered -1; the groups are few.
+        line = pd.factorize((parent_key + 1) * (group.max(initial=0) + 1) + group)[0] + taken
         parent = cell_at.get_indexer(parent_key)
         pieces.append(np.column_stack([line, parent, child]))
         taken = line.max(initial=taken - 1) + 1
@@ -205,12 +209,15 @@ def _rollup_members(
 
 def _codes_of_members(cells: pd.DataFrame, codes: Ints, child: Ints, rollup: Rollup) -> Ints:
     """Returns the number of the roll-up's code that each child is a member of, 0 for none."""
-    number = dict(zip(_text(cells[rollup.dimension]), codes.tolist(), strict=True))
+    own, names = pd.factorize(_text(cells[rollup.dimension]))
+    number = np.zeros(len(names), dtype=np.int64)
+    number[own] = codes
+    by_name = dict(zip(names, number.tolist(), strict=True))
     union = {
-        member: number.get(c, 0) for c, members in rollup.members.items() for member in members
+        member: by_name.get(c, 0) for c, members in rollup.members.items() for member in members
     }
-    values = _text(cells[rollup.of]).iloc[child]
-    return np.array([union.get(value, 0) for value in values], dtype=np.int64)
+    value, values = pd.factorize(_text(cells[rollup.of]).iloc[child])
+    return np.array([union.get(name, 0) for name in values], dtype=np.int64)[value]
 
 
 def _split_members(grid: Grid, splits: pd.DataFrame) -> tuple[Ints, Ints, Ints]:
@@ -303,10 +310,10 @@ def _line_matrix(members: Members, set_of_cell: Ints) -> sparse.csr_array:
     sign = np.where(np.arange(len(row)) < several.sum(), 1.0, -1.0)
     shape = (lines, int(set_of_cell.max(initial=-1)) + 1)
     matrix = sparse.csr_array((sign, (row, column)), shape=shape)
-    return matrix[_first_of_each(matrix)]
+    return matrix[first_of_each(matrix)]
 
 
-def _first_of_each(matrix: sparse.csr_array) -> Ints:
+def first_of_each(matrix: sparse.csr_array) -> Ints:
     """Returns the rows that are not empty, one of those that are equal (by a 64-bit hash)."""
     hashed = _hashes(matrix)[1]
     filled = np.diff(matrix.indptr) > 0

@@ -25,12 +25,21 @@ MEASURES = (
 _ROUNDING = 0.051
 
 
+# Marts computed from others, of which what is suppressed shows no number.
+DERIVED = ("mart_gap", "mart_growth", "mart_transition", "mart_comparison")
+_NOT_MEASURED = {
+    *SYSTEM, "prior_year", "from_year", "prior_level", "performance_level", "suppressed",
+}  # fmt: skip
+_NUMBERS = ("DOUBLE", "INTEGER", "BIGINT", "BOOLEAN", "FLOAT", "SMALLINT", "TINYINT")
+EXACT_CELLS = "mart_achievement_unsuppressed"
+
+
 def mart_violations(con: duckdb.DuckDBPyConnection, dimensions: Sequence[str]) -> pd.DataFrame:
-    """Return one row with one column per rule: how many rows of the reporting marts break it.
+    """Return one row with one column per rule: how many rows of the marts break it.
 
     Args:
-        con: where mart_achievement, mart_level, dim_school are known (mart_level and dim_school
-            only if they were built).
+        con: where mart_achievement, mart_level, dim_school, those of DERIVED and
+            mart_achievement_unsuppressed are known (all but the first only if they were built).
         dimensions: the group dimensions of the marts (ethnicity, el_status ...).
 
     Returns:
@@ -41,6 +50,14 @@ def mart_violations(con: duckdb.DuckDBPyConnection, dimensions: Sequence[str]) -
     counts = dict(_achievement(con, dimensions))
     counts |= dict(_levels(con, dimensions)) if "mart_level" in built else _zeros(_LEVEL_RULES)
     counts |= dict(_schools(con)) if "dim_school" in built else _zeros(_SCHOOL_RULES)
+    counts["DERIVED_SHOWS_SUPPRESSED"] = sum(
+        _measures_shown(con, mart) for mart in DERIVED if mart in built
+    )
+    counts["GROUPS_DO_NOT_SUM"] = (
+        sum(_count(con, _unequal_sums(name, dimensions)) for name in dimensions)
+        if EXACT_CELLS in built
+        else 0
+    )
     return pd.DataFrame([counts])
 
 
@@ -54,6 +71,29 @@ def _zeros(rules: Sequence[str]) -> dict[str, int]:
 
 def _count(con: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(con.execute(f"SELECT count(*) FROM ({query})").fetchall()[0][0])
+
+
+def _measures_shown(con: duckdb.DuckDBPyConnection, mart: str) -> int:
+    """Return how many suppressed rows of a mart have a number."""
+    measures = [
+        name
+        for name, kind, *_ in con.execute(f"DESCRIBE {mart}").fetchall()
+        if kind in _NUMBERS and name not in _NOT_MEASURED
+    ]
+    shown = " OR ".join(f"{name} IS NOT NULL" for name in measures)
+    return _count(con, f"SELECT 1 FROM {mart} WHERE suppressed AND ({shown})")
+
+
+def _unequal_sums(dimension: str, dimensions: Sequence[str]) -> str:
+    """Return the query for cells that are split by a dimension into more or fewer students."""
+    others = ", ".join((*SYSTEM, "grade", *PLACE, *(d for d in dimensions if d != dimension)))
+    return f"""
+        SELECT 1 FROM (
+            SELECT hash({others}) AS cell, sum(n_tested) AS parts FROM {EXACT_CELLS}
+            WHERE {dimension} <> 'all' GROUP BY 1
+        ) LEFT JOIN (
+            SELECT hash({others}) AS cell, n_tested FROM {EXACT_CELLS} WHERE {dimension} = 'all'
+        ) USING (cell) WHERE n_tested IS DISTINCT FROM parts"""
 
 
 def _achievement(

@@ -17,7 +17,7 @@ from flows.context import Context
 from flows.faults import unexpected
 from flows.load_key import code_hash
 from flows.outcome import BuildOutcome
-from flows.slices import slice_parts
+from flows.slices import of_slices, slice_parts
 from flows.stages.agreement import require_agreement
 from flows.stages.marts import KEYS, STUDENT_ROWS, MartFiles, connect, write_marts
 from flows.stages.planning import BuildPlan, plan_build
@@ -136,16 +136,20 @@ def _check(
     if "mart_achievement" not in files.reporting:
         return
     from flows.stages.batch import recorded
-    from validation.mart_rules import mart_violations
+    from validation.mart_rules import DERIVED, EXACT_CELLS, mart_violations
     from validation.suites import needed_columns, run_marts_suite, suite_for
 
     suite = _asked_of(suite_for(context.catalogue, "marts"), files)
     for name, path in files.reporting.items():
+        kind = "VIEW" if name in DERIVED else "TABLE"
         con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS FROM read_parquet({path_literal(path)})"
+            f"CREATE OR REPLACE TEMP {kind} {name} AS FROM read_parquet({path_literal(path)})"
         )
-    marts = context.catalogue.marts
-    violations = mart_violations(con, [*marts.crossed, *marts.one_way])
+    exact = files.restricted.get(EXACT_CELLS)
+    if exact is not None and build.plan.changed:
+        fresh = f"read_parquet({path_literal(exact)}) WHERE {of_slices(build.plan.changed)}"
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {EXACT_CELLS} AS FROM {fresh}")
+    violations = mart_violations(con, context.catalogue.marts.dimensions)
     wanted = needed_columns(suite)
     frames = {
         name: con.sql(f"SELECT {', '.join(wanted.get(name) or ['*'])} FROM {name}").df()
@@ -190,7 +194,7 @@ def sql_table(context: Context, name: str, path: Path) -> Mart:
     config = context.catalogue.marts
     return Mart(
         path=path,
-        key=KEYS[name]((*config.crossed, *config.one_way)),
+        key=KEYS[name](config.dimensions),
         sql=name not in STUDENT_ROWS or config.sql_student_rows,
     )
 

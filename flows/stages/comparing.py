@@ -15,6 +15,7 @@ from flows.stages.planning import RESULTS
 from flows.stages.recounting import Brought, read_again
 from flows.stages.restating import compare_folder, write_csv
 from flows.stages.slicing import view
+from flows.stages.students import stated_groups
 from transforms.compare import MEASURES, Part, compare_sql, facts_sql, result_parts
 from warehouse.lake import PartitionLoad
 from warehouse.lake_moments import LakeHistory
@@ -98,7 +99,7 @@ def _relate(
             f"CREATE OR REPLACE VIEW {name}_rows AS "
             f"SELECT *, {student} AS student, {school} AS school FROM ({rows})"
         )
-    groups = (*context.catalogue.marts.crossed, *context.catalogue.marts.one_way)
+    groups = stated_groups(context.catalogue, table)
     is_results = table == RESULTS
     parts = result_parts(groups) if is_results else _plain_parts(columns)
     facts = facts_sql(context.catalogue.assessments) if is_results else None

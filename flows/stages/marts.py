@@ -11,17 +11,18 @@ import duckdb
 
 from configs.models import Marts
 from flows.context import Context
-from flows.slices import slice_parts
+from flows.slices import of_slices
 from flows.stages.lake_relations import relate_lake
 from flows.stages.planning import DIRECTORY, RESULTS, ROSTER, BuildPlan
+from flows.stages.students import STUDENTS, relate_released, relate_students
 from transforms import dimensions as dims
 from transforms import identity
 from transforms import marts as mart_sql
 from transforms import organisations as orgs
 from transforms.cell_plan import quoted
 from transforms.cells import UNKNOWN, CellPlan, build_cells
-from transforms.embargo import released_sql, rules_table
-from transforms.roster import FILLED, fill_from_roster
+from transforms.focus import FOCUS_KEY
+from transforms.participation import UNTESTED_KEY
 from validation.identity_rules import identity_flags_sql
 from warehouse.lake import path_literal
 from warehouse.publish import MartArea
@@ -30,9 +31,18 @@ from warehouse.published import PUBLICATION_KEY
 if TYPE_CHECKING:
     import pyarrow as pa
 
+ORGANISATIONS = orgs.Organisations("partners", "networks", "names")
 CELL_KEY = ("school_year", "assessment", "subject", "test_window", "grade", "org_level", "org_id")
 # Marts with a row for each student: in SQL only where an installation asks for it.
-STUDENT_ROWS = frozenset({"student_result", "unmatched_students", "identity_flags"})
+STUDENT_ROWS = frozenset(
+    {
+        "student_result",
+        "unmatched_students",
+        "identity_flags",
+        "untested_students",
+        "focus_students",
+    }
+)
 Key = Callable[[Sequence[str]], Sequence[str]]
 
 
@@ -40,15 +50,22 @@ def _cell_key(groups: Sequence[str]) -> Sequence[str]:
     return (*CELL_KEY, *groups)
 
 
-def _level_key(groups: Sequence[str]) -> Sequence[str]:
-    return (*CELL_KEY, *groups, "performance_level")
+def _cell_key_and(*more: str) -> Key:
+    return lambda groups: (*CELL_KEY, *groups, *more)
+
+
+def _both(mart: str, key: Key) -> dict[str, Key]:
+    """Return the key of a reporting mart and of its restricted twin."""
+    return dict.fromkeys((mart, f"{mart}_unsuppressed"), key)
 
 
 KEYS: dict[str, Key] = {
-    "mart_achievement": _cell_key,
-    "mart_achievement_unsuppressed": _cell_key,
-    "mart_level": _level_key,
-    "mart_level_unsuppressed": _level_key,
+    **_both("mart_achievement", _cell_key),
+    **_both("mart_level", _cell_key_and("performance_level")),
+    **_both("mart_gap", _cell_key_and("dimension", "reference")),
+    **_both("mart_growth", _cell_key_and("growth_type", "growth_measure", "growth_norm")),
+    **_both("mart_comparison", _cell_key_and("compared_to", "from_year", "contrast")),
+    **_both("mart_transition", _cell_key_and("prior_level", "performance_level")),
     "student_result": lambda _: ("load_id", "source_row", "source_record"),
     "roster_match": lambda _: identity.MATCH_KEY,
     "unmatched_students": lambda _: (
@@ -59,6 +76,8 @@ KEYS: dict[str, Key] = {
         "student_id",
         "local_student_id",
     ),
+    "untested_students": lambda _: UNTESTED_KEY,
+    "focus_students": lambda _: FOCUS_KEY,
     "identity_flags": lambda _: ("table", "district_id", "school_year", "student_id", "code"),
     "dim_school": lambda _: ("school_year", "school_id"),
     "dim_assessment": lambda _: ("assessment", "subject", "performance_level"),
@@ -105,22 +124,49 @@ def write_marts(
     writer = open_writer(context, plan, con, publication_id)
     cells = count_cells(context, plan, con)
     if cells is not None:
-        from flows.stages.protecting import decide
-
-        marts = context.catalogue.marts
-        decisions = decide(con, cells, marts)
-        for name, sql in restricted_sql(cells, marts, decisions).items():
-            writer.sliced(name, "restricted", sql)
-        if plan.keeps_back:
-            # Counted again, for a sum over all districts would give those that are kept back.
-            cells = count_released(context, plan, con)
-            decisions = decide(con, cells, marts)
-        for name, sql in reporting_sql(cells, marts, decisions).items():
-            writer.sliced(name, "reporting", sql)
+        _write_cells(context, plan, con, writer, cells)
     flags = identity_flags_sql({RESULTS: "all_results", ROSTER: "roster"})
     writer.whole("identity_flags", "restricted", flags)
     _configured_dimensions(context, con, writer)
     return writer.files()
+
+
+def _write_cells(
+    context: Context,
+    plan: BuildPlan,
+    con: duckdb.DuckDBPyConnection,
+    writer: MartWriter,
+    cells: CellPlan,
+) -> None:
+    """Write the marts of cells and of what is computed from them, first of all results there are.
+
+    Where some are under embargo they are counted again without those: a sum over all districts
+    would give them away.
+    """
+    from flows.stages.concern import relate_participation, students_of_concern
+    from flows.stages.derived import Derived
+    from flows.stages.partners import write_comparison
+    from flows.stages.protecting import decide
+
+    marts = context.catalogue.marts
+    decisions = decide(con, cells, marts)
+    participation = relate_participation(context, con, cells, STUDENTS)
+    for name, sql in restricted_sql(cells, marts, decisions, participation).items():
+        writer.sliced(name, "restricted", sql)
+    for name, sql in students_of_concern(context, con, cells).items():
+        writer.sliced(name, "restricted", sql)
+    derived = Derived(context, plan, con, writer, cells)
+    derived.write("restricted", STUDENTS, decisions)
+    write_comparison(context, con, writer, cells, "restricted")
+    students = STUDENTS
+    if plan.keeps_back:
+        students = count_released(context, plan, con)
+        decisions = decide(con, cells, marts)
+        participation = relate_participation(context, con, cells, students)
+    for name, sql in reporting_sql(cells, marts, decisions, participation).items():
+        writer.sliced(name, "reporting", sql)
+    derived.write("reporting", students, decisions)
+    write_comparison(context, con, writer, cells, "reporting")
 
 
 def open_writer(
@@ -133,13 +179,17 @@ def open_writer(
     return writer
 
 
-def restricted_sql(cells: CellPlan, marts: Marts, decisions: str | None) -> dict[str, str]:
+def restricted_sql(
+    cells: CellPlan, marts: Marts, decisions: str | None, participation: str | None = None
+) -> dict[str, str]:
     """Return SQL of each restricted mart; `decisions` may be left out where nothing is published.
 
     `count_cells` has made what they read.
     """
     return {
-        "mart_achievement_unsuppressed": mart_sql.exact_achievement_sql(cells, marts, decisions),
+        "mart_achievement_unsuppressed": mart_sql.exact_achievement_sql(
+            cells, marts, decisions, participation
+        ),
         "mart_level_unsuppressed": mart_sql.exact_level_sql(cells, marts, decisions),
         "student_result": student_result_sql(cells),
         "roster_match": identity.roster_match_sql(),
@@ -147,10 +197,14 @@ def restricted_sql(cells: CellPlan, marts: Marts, decisions: str | None) -> dict
     }
 
 
-def reporting_sql(cells: CellPlan, marts: Marts, decisions: str) -> dict[str, str]:
+def reporting_sql(
+    cells: CellPlan, marts: Marts, decisions: str, participation: str | None = None
+) -> dict[str, str]:
     """Return SQL of each reporting mart that shows cells."""
     return {
-        "mart_achievement": mart_sql.published_achievement_sql(cells, marts, decisions),
+        "mart_achievement": mart_sql.published_achievement_sql(
+            cells, marts, decisions, participation
+        ),
         "mart_level": mart_sql.published_level_sql(cells, marts, decisions),
     }
 
@@ -161,31 +215,28 @@ def count_cells(
     """Build the cells of the changed slices; null where nothing is loaded at all."""
     if not (plan.changed or plan.kept):
         return None
-    config = context.catalogue.marts
-    groups = (*config.crossed, *config.one_way)
-    filled = fill_from_roster(con, "results", "roster", groups)
+    students = relate_students(context, plan, con)
     con.execute(
         f"CREATE OR REPLACE VIEW names AS {orgs.org_names_sql('dim_school', 'network_titles')}"
     )
-    return _cells_of(context, con, filled)
+    cells = _cell_plan(context)
+    build_cells(con, students, ORGANISATIONS, cells)
+    return cells
 
 
-def count_released(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> CellPlan:
+def count_released(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConnection) -> str:
     """Build the cells of the changed slices anew, without the results that are under embargo.
 
-    `count_cells` has made what they read.
+    `count_cells` has made what they read. Returns the relation of the students who are left.
     """
-    con.register("embargo_given", rules_table(plan.embargo))
-    con.execute(f"CREATE OR REPLACE TEMP VIEW released AS {released_sql(FILLED, 'embargo_given')}")
-    return _cells_of(context, con, "released")
+    students = relate_released(context, plan, con)
+    build_cells(con, students, ORGANISATIONS, _cell_plan(context))
+    return students
 
 
-def _cells_of(context: Context, con: duckdb.DuckDBPyConnection, results: str) -> CellPlan:
+def _cell_plan(context: Context) -> CellPlan:
     catalogue = context.catalogue
-    cell_plan = CellPlan.configured(catalogue.marts, catalogue.assessments, catalogue.vocabularies)
-    organisations = orgs.Organisations("partners", "networks", "names")
-    build_cells(con, results, organisations, cell_plan)
-    return cell_plan
+    return CellPlan.configured(catalogue.marts, catalogue.assessments, catalogue.vocabularies)
 
 
 def student_result_sql(plan: CellPlan) -> str:
@@ -201,7 +252,7 @@ def student_result_sql(plan: CellPlan) -> str:
         f"coalesce({group}, '{UNKNOWN}') AS {group}" for group in (*plan.crossed, *plan.one_way)
     )
     return (
-        f"SELECT filled.* REPLACE ({groups}, {number}), load_id FROM results_filled AS filled "
+        f"SELECT s.* REPLACE ({groups}, {number}), load_id FROM {STUDENTS} AS s "
         "JOIN result_loads USING (source, partition)"
     )
 
@@ -252,12 +303,6 @@ def _relate_changed(context: Context, plan: BuildPlan, con: duckdb.DuckDBPyConne
         "CREATE OR REPLACE VIEW results AS SELECT * FROM changed_results "
         f"WHERE {of_slices(plan.changed)}"
     )
-
-
-def of_slices(names: Sequence[str]) -> str:
-    """Return the SQL condition of the rows of these slices."""
-    pairs = ((quoted(assessment), year) for assessment, year in map(slice_parts, names))
-    return f"(assessment, school_year) IN ({', '.join(f'({a}, {year})' for a, year in pairs)})"
 
 
 def _configured_dimensions(
@@ -317,6 +362,10 @@ class MartWriter:
         written = f"SELECT count(*) FROM read_parquet({path_literal(path)})"
         if self._con.execute(written).fetchall()[0][0]:
             self._files[area][name] = path
+
+    def written(self, name: str, area: MartArea) -> Path | None:
+        """Return where a mart of this build is; null where it has no rows."""
+        return self._files[area].get(name)
 
     def files(self) -> MartFiles:
         """Return what has been written; a mart without rows is left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from configs.catalogue import digest
@@ -11,6 +11,7 @@ from configs.models import EmbargoRule
 from flows.context import Context
 from flows.load_key import code_hash
 from flows.slices import slice_parts
+from flows.stages.looking_back import slices_before
 from flows.stages.reach import rosters_of_slices
 from transforms.embargo import slice_rules
 from warehouse.ledger_records import LivePartition, Publication
@@ -27,6 +28,7 @@ class BuildPlan:
     """The slices to build and to keep, and the fingerprint of each slice's inputs.
 
     `partitions` are the live partitions of the results, by source, that hold a slice to build.
+    `earlier` are the slices that those look back on, `earlier_partitions` what holds a row of them.
     `whole_changed`: a mart that is always built whole has other inputs than before.
     `embargo`: which results are kept back. `planned_at`: when the inputs were looked at.
     """
@@ -39,11 +41,17 @@ class BuildPlan:
     whole_changed: bool
     embargo: tuple[EmbargoRule, ...] = ()
     planned_at: datetime | None = None
+    earlier: tuple[str, ...] = ()
+    earlier_partitions: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def keeps_back(self) -> bool:
-        """Return whether some results of the slices to build are under embargo."""
-        return any(slice_rules(self.embargo, *slice_parts(name)) for name in self.changed)
+        """Return whether some results that the slices are built from are under embargo."""
+        return any(self.keeps_back_of(name) for name in (*self.changed, *self.earlier))
+
+    def keeps_back_of(self, name: str) -> bool:
+        """Return whether some results of a slice are under embargo."""
+        return bool(slice_rules(self.embargo, *slice_parts(name)))
 
     @property
     def nothing_to_do(self) -> bool:
@@ -61,6 +69,7 @@ def plan_build(context: Context, *, everything: bool) -> BuildPlan:
     before = dict(last.slices) if last is not None and stands else {}
     slices = [name for name in now if name not in WHOLE]
     changed = tuple(name for name in slices if before.get(name) != now[name])
+    earlier = slices_before(changed, slices)
     return BuildPlan(
         fingerprints=now,
         changed=changed,
@@ -70,6 +79,8 @@ def plan_build(context: Context, *, everything: bool) -> BuildPlan:
         whole_changed=any(before.get(name) != now.get(name) for name in WHOLE),
         embargo=embargo,
         planned_at=planned_at,
+        earlier=earlier,
+        earlier_partitions=partitions_of_slices(live, set(earlier)),
     )
 
 
@@ -98,7 +109,7 @@ def fingerprints(
 
     A slice is made of its results, of the rosters that reach it (`rosters_of_slices`) and the
     directories of its school year, of marts.yml, network.yml and the assessments, of what of it is
-    under embargo, and of the code.
+    under embargo, of the code, and of all this of the slices that it looks back on.
     Empty where nothing is loaded.
     """
     directories = _loads_by_year(context, DIRECTORY)
@@ -108,7 +119,7 @@ def fingerprints(
     for part in live:
         for name in part.slices:
             results[name].append(_told(part))
-    made = {}
+    own = {}
     for name, parts in sorted(results.items()):
         year = slice_parts(name)[1]
         others = [rosters.get(name, []), directories.get(year, [])]
@@ -118,7 +129,11 @@ def fingerprints(
                 sorted(part for n in results for part in results[n] if slice_parts(n)[1] == year)
             )
         kept_back = [[r.district_id, r.state] for r in slice_rules(embargo, *slice_parts(name))]
-        made[name] = digest([basis, sorted(parts), others, *kept_back])
+        own[name] = digest([basis, sorted(parts), others, *kept_back])
+    made = {
+        name: digest([alone, *(own[before] for before in slices_before([name], own))])
+        for name, alone in own.items()
+    }
     return made | _fingerprints_of_whole(context, live, basis, directories)
 
 

@@ -12,18 +12,19 @@ import duckdb
 
 from configs.errors import LoadHeld, listed
 from flows.context import Context
+from flows.slices import of_slices
 from flows.stages.guards import Candidate
 from flows.stages.marts import (
     KEYS,
     connect,
     count_cells,
     count_released,
-    of_slices,
     open_writer,
     reporting_sql,
 )
 from flows.stages.planning import DIRECTORY, RESULTS, ROSTER, BuildPlan, fingerprints
 from flows.stages.recounting import Brought, brought
+from flows.stages.students import STUDENTS
 from flows.stages.supposing import SupposedContext, plan_slices, suppose
 from transforms.cell_plan import ALL
 from transforms.restate import MOVING, moves_sql
@@ -104,21 +105,24 @@ def _make_moves(
     supposed: SupposedContext, plan: BuildPlan, published: Path, con: duckdb.DuckDBPyConnection
 ) -> None:
     """Make table `moves`: every cell of the plan's slices, as published and as it would be."""
+    from flows.stages.concern import relate_participation
     from flows.stages.protecting import decide
 
-    marts = supposed.catalogue.marts
+    marts, students = supposed.catalogue.marts, STUDENTS
     try:
         open_writer(supposed, plan, con)
         cells = count_cells(supposed, plan, con)
         if plan.keeps_back:
-            cells = count_released(supposed, plan, con)
+            students = count_released(supposed, plan, con)
     finally:
         supposed.publisher.discard_staged()
     shape = "SELECT * FROM after WHERE false"
     if cells is None:
         after = f"SELECT * FROM read_parquet({path_literal(published)}) WHERE false"
     else:
-        after = reporting_sql(cells, marts, decide(con, cells, marts))[MART]
+        decisions = decide(con, cells, marts)
+        participation = relate_participation(supposed, con, cells, students)
+        after = reporting_sql(cells, marts, decisions, participation)[MART]
     con.execute(f"CREATE TEMP TABLE after AS {after}")
     if published.exists():
         slices = of_slices([*plan.changed, *plan.gone])
@@ -127,7 +131,7 @@ def _make_moves(
             f"WHERE {slices}"
         )
     con.execute(f"CREATE TEMP TABLE before AS {shape}")
-    key = KEYS[MART]((*marts.crossed, *marts.one_way))
+    key = KEYS[MART](marts.dimensions)
     con.execute(f"CREATE TEMP TABLE moves AS {moves_sql('before', 'after', key)}")
 
 

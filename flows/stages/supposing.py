@@ -9,6 +9,7 @@ from pathlib import Path
 
 from configs.models import EmbargoRule
 from flows.context import Context
+from flows.stages.looking_back import slices_before
 from flows.stages.planning import (
     RESULTS,
     WHOLE,
@@ -81,6 +82,7 @@ def plan_slices(supposed: SupposedContext, besides: Mapping[str, str] | None = N
     now = fingerprints(supposed, live, supposed.embargo)
     before = besides or {}
     changed = tuple(n for n in now if n not in WHOLE and before.get(n) != now[n])
+    earlier = slices_before(changed, now)
     return BuildPlan(
         fingerprints=now,
         changed=changed,
@@ -89,4 +91,6 @@ def plan_slices(supposed: SupposedContext, besides: Mapping[str, str] | None = N
         partitions=partitions_of_slices(live, set(changed)),
         whole_changed=True,
         embargo=supposed.embargo,
+        earlier=earlier,
+        earlier_partitions=partitions_of_slices(live, set(earlier)),
     )

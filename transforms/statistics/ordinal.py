@@ -98,15 +98,19 @@ def v_statistic(
 
 
 def _without_empty_levels(counts: Floats) -> Floats:
-    """Return the counts (group, level, row) with levels that nobody is in moved to the end."""
+    """Return the counts (group, level, row) with levels that nobody is in moved to the end.
+
+    Levels that are empty in all rows are left out, the first excepted.
+    """
+    used: Rows = np.asarray(counts.any(axis=(0, 2)))
+    used[0] = True
+    counts = counts[:, used]
     empty = counts.sum(axis=0) == 0
     rows = np.flatnonzero(empty.any(axis=0))
-    if not len(rows):
-        return counts
-    order = np.argsort(empty[:, rows], axis=0, kind="stable")
-    moved = counts.copy()
-    moved[:, :, rows] = np.take_along_axis(counts[:, :, rows], order[None], axis=1)
-    return moved
+    if len(rows):
+        order = np.argsort(empty[:, rows], axis=0, kind="stable")
+        counts[:, :, rows] = np.take_along_axis(counts[:, :, rows], order[None], axis=1)
+    return counts
 
 
 def _overlap(counts: Floats) -> Rows:

@@ -150,6 +150,13 @@ def test_an_assessment_is_refused_for(case, tmp_path):
     assert expected in message_for(tmp_path, "assessments/cast.yml", {"score_ranges": ranges})
 
 
+def test_testers_name_grades_and_assessments_that_there_are(tmp_path):
+    testers = {"citation": "invented", "grades": {"science": ["5th"]}, "alternates": ["none"]}
+    message = message_for(tmp_path, "assessments/cast.yml", {"testers": testers})
+    assert "testers.grades" in message and "5th" in message
+    assert "testers.alternates: no assessment none" in message
+
+
 def test_a_spelling_must_stand_for_a_code(tmp_path):
     message = message_for(tmp_path, "vocabulary/grade.yml", {"spellings": {"Kinder": "K5"}})
     assert "vocabulary/grade.yml: spellings.Kinder: no code K5" in message

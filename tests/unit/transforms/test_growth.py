@@ -185,7 +185,7 @@ def _rows(con: duckdb.DuckDBPyConnection, sql: str, key: Sequence[str]) -> list[
     rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     keys = [tuple(row[column] for column in key) for row in rows]
     assert len(set(keys)) == len(keys), "a key that stands twice"
-    return rows
+    return sorted(rows, key=lambda row: [str(row[column]) for column in key])
 
 
 def _cohort(
@@ -398,6 +398,46 @@ def test_a_matrix_with_a_small_row_is_hidden_whole_and_so_is_one_that_gives_it_a
     # All less ASIAN would be WHITE.
     assert hidden["WHITE"]
     assert hidden["ASIAN"] or hidden["all"]
+
+
+def test_what_matched_students_were_is_hidden_where_it_tells_of_the_few_who_left() -> None:
+    def _shown(leavers: int) -> dict[str, Any]:
+        left = [Student(f"l{k}", 2024, "03", 1 + k % 4, 100.0) for k in range(leavers)]
+        return _only(_build([*_cohort(MIXED), *left], shown=True).shown, growth_type="matched")
+
+    few, many = _shown(5), _shown(20)
+    columns = ("pct_prior", "change_points", "change_low", "n_low_prior", "pct_low_up")
+    assert [few[c] for c in columns] == [None] * 5
+    assert (few["suppressed"], few["pct_up"], few["n_matched"]) == (False, 25, 80)
+    assert (many["pct_prior"], many["n_low_prior"]) == (50, 40)
+
+
+def test_a_matrix_in_which_all_of_a_level_went_to_one_is_hidden_whole() -> None:
+    levels = [*[(1, 2)] * 20, *[(2, 1)] * 15, *[(2, 2)] * 15, *[(3, 3)] * 20, *[(3, 2)] * 20]
+    built = _build(list(_cohort(levels)), shown=True)
+    assert {row["suppressed"] for row in built.shown_moves} == {True}
+    assert _only(built.shown, growth_type="matched")["pct_up"] == 22.2
+
+
+def test_matched_students_are_published_only_where_the_cell_of_the_matched_is() -> None:
+    few = [*[(1, 2)] * 4, *[(3, 2)] * 4, *[(2, 2)] * 2, *[(None, 3)] * 30]
+    built = _build(list(_cohort(few)), shown=True)
+    row = _only(built.shown, growth_type="matched")
+    assert row["suppressed"]
+    assert (row["n_tested"], row["n_matched"], row["mean_change"]) == (None, None, None)
+    assert built.shown_moves == []
+    assert built.one("matched")["n_matched"] == 10
+
+
+def test_of_a_suppressed_cell_nothing_is_published_and_all_is_in_the_restricted_twin() -> None:
+    few = {"ethnicity": "WHITE", "growth_index": 0.5}
+    students = [*_cohort(MIXED), *_cohort([(1, 2)] * 5, first="w", **few)]
+    built = _build(students, shown=True)
+    types = {row["growth_type"] for row in built.growth if row["ethnicity"] == "WHITE"}
+    assert types == {"cross_section", "cohort", "matched", "vendor"}
+    assert not [row for row in built.shown if row["ethnicity"] == "WHITE"]
+    assert {row["growth_type"] for row in built.shown} == types
+    assert not [row for row in built.shown_moves if row["ethnicity"] == "WHITE"]
 
 
 def test_a_change_is_published_only_if_both_years_are() -> None:

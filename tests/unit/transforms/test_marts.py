@@ -20,7 +20,7 @@ CONTRACT = (
     *("ethnicity", "el_status", "gender", "econ_status", "disability_status"),
     *("n_tested", "n_proficient", "pct_proficient", "pct_proficient_low", "pct_proficient_high"),
     *("mean_scale_score", "distance_from_standard", "performance_index"),
-    *("rate_coding", "suppressed"),
+    *("n_enrolled", "pct_participation", "rate_coding", "suppressed"),
 )
 MEASURES = CONTRACT[13:19]
 STATISTICS = (

@@ -37,6 +37,34 @@ def broken(cells, levels=()):
     return sorted(counts[counts > 0].index)
 
 
+def exactly(cells):
+    con = duckdb.connect()
+    rows = [{**CELL, **cell} for cell in cells]
+    con.register("mart_achievement", pd.DataFrame(rows))
+    con.register("mart_achievement_unsuppressed", pd.DataFrame(rows))
+    return int(mart_violations(con, DIMENSIONS).iloc[0]["GROUPS_DO_NOT_SUM"])
+
+
+def test_groups_of_a_dimension_sum_to_all_at_every_organisation():
+    girls, boys = {"gender": "F", "n_tested": 25}, {"gender": "M", "n_tested": 15}
+    assert exactly([{}, girls, boys]) == 0
+    assert exactly([{}, girls, {**boys, "n_tested": 14}]) == 1
+    assert exactly([{}, girls, boys, {**DISTRICT, **girls}]) == 1  # nobody says of how many
+
+
+def test_what_is_derived_shows_no_number_where_it_is_suppressed():
+    con = duckdb.connect()
+    con.register("mart_achievement", pd.DataFrame([CELL]))
+    for gaps, expected in (("(true, NULL), (false, 3.5)", 0), ("(true, NULL), (true, 3.5)", 1)):
+        con.execute(
+            "CREATE OR REPLACE TABLE mart_gap AS SELECT 2022 AS school_year, 'F' AS gender, "
+            f"suppressed, gap_points::DOUBLE AS gap_points FROM (VALUES {gaps}) "
+            "AS gaps(suppressed, gap_points)"
+        )
+        counted = mart_violations(con, DIMENSIONS).iloc[0]["DERIVED_SHOWS_SUPPRESSED"]
+        assert counted == expected
+
+
 @pytest.fixture
 def marts_run(catalogue, tmp_path):
     suite = suite_for(catalogue, "marts")

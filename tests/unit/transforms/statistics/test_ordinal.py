@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 from scipy.stats import norm
 
 from transforms.statistics.ordinal import v_statistic
@@ -19,23 +19,22 @@ def v_of(first, second):
 
 
 def fitted_by_scipy(first, second):
-    """Return V by maximum likelihood with a general optimiser, cuts as a first and its steps."""
-
-    def cuts_of(values):
-        return np.cumsum(np.r_[values[0], np.exp(values[1:])])
-
-    def surprise(values):
-        a, b, cuts = values[0], np.exp(values[1]), cuts_of(values[2:])
-        total = 0.0
-        for counts, below in ((first, ndtr(cuts)), (second, ndtr(b * cuts - a))):
-            total -= counts @ np.log(np.maximum(np.diff(np.r_[0, below, 1]), 1e-300))
-        return total
-
+    """Return V where SciPy's root finder finds the slope of the likelihood to be 0."""
     first, second = np.array(first, float), np.array(second, float)
-    cuts = ndtri(np.cumsum(first + 0.5)[:-1] / (first + 0.5).sum())
-    start = np.r_[0, 0, cuts[0], np.log(np.diff(cuts))]
-    found = optimize.minimize(surprise, start, method="BFGS", options={"gtol": 1e-9})
-    a, b = found.x[0], np.exp(found.x[1])
+
+    def by_cut(counts, z):
+        ratios = counts / np.diff(np.r_[0, norm.cdf(z), 1])
+        return (ratios[:-1] - ratios[1:]) * norm.pdf(z)
+
+    def slope(values):
+        a, b, cuts = values[0], values[1], values[2:]
+        of_first, of_second = by_cut(first, cuts), by_cut(second, b * cuts - a)
+        return np.r_[-of_second.sum(), cuts @ of_second, of_first + b * of_second]
+
+    cuts = norm.ppf(np.cumsum(first + second)[:-1] / (first + second).sum())
+    found = optimize.root(slope, np.r_[0, 1, cuts], tol=1e-13)
+    assert np.abs(slope(found.x)).max() < 1e-8
+    a, b = found.x[:2]
     return -np.sqrt(2) * a / np.sqrt(1 + b * b)
 
 
@@ -60,7 +59,7 @@ def test_v_of_a_published_binormal_fit():
     ],
 )
 def test_the_fit_is_the_maximum_that_scipy_finds(first, second):
-    assert v_of(first, second)[0] == pytest.approx(fitted_by_scipy(first, second), abs=2e-6)
+    assert v_of(first, second)[0] == pytest.approx(fitted_by_scipy(first, second), abs=1e-9)
 
 
 @given(st.integers(1, 99), st.integers(1, 99))
@@ -122,6 +121,11 @@ def test_swapping_the_groups_changes_the_sign(first, second):
 def test_a_level_that_holds_nobody_says_nothing():
     without = v_of([30, 60, 80, 40], [50, 70, 40, 12])
     assert v_of([30, 60, 0, 80, 40, 0], [50, 70, 0, 40, 12, 0]) == pytest.approx(without)
+
+
+def test_no_students_at_all_have_no_v():
+    assert np.isnan(v_statistic([[0, 0, 0]], [[0, 0, 0]])).all()
+    assert v_statistic(np.zeros((0, 4)), np.zeros((0, 4)))[0].shape == (0,)
 
 
 def test_rows_do_not_touch_one_another():
