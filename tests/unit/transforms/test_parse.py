@@ -80,7 +80,13 @@ def test_an_integer_is_digits_only(raw, value):
 
 @pytest.mark.parametrize(
     ("raw", "value"),
-    [("435.5", 435.5), (".5", 0.5), ("inf", "NOT_A_NUMBER"), ("4 35", "NOT_A_NUMBER"), ("9" * 400, "OUT_OF_RANGE")],
+    [
+        ("435.5", 435.5),
+        (".5", 0.5),
+        ("inf", "NOT_A_NUMBER"),
+        ("4 35", "NOT_A_NUMBER"),
+        ("9" * 400, "OUT_OF_RANGE"),
+    ],
 )
 def test_a_decimal_is_digits_and_one_point(raw, value):
     assert read(raw, DECIMAL, parse="decimal") == value
