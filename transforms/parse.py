@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import NamedTuple
 
 from configs.models import Kind
@@ -23,6 +24,7 @@ LOST_ZERO_REPAIRED = "LOST_ZERO_REPAIRED"
 SHARE_DECIMALS = 10
 CACHED_AT_MOST = 200_000
 INT32_LIMIT = 2**31
+INT32_DIGITS = 10
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 SCHOOL_YEAR_STARTS = (7, 1)
 _INTEGER = re.compile(r"[+-]?[0-9]+(\.0*)?")
@@ -173,7 +175,11 @@ class Decoder:
     def _integer(self, text: str) -> Outcome:
         if not _INTEGER.fullmatch(text):
             return NOT_A_NUMBER
-        number = int(text.partition(".")[0])
+        # Python refuses to read a number of thousands of digits, zeros or not.
+        digits = text.partition(".")[0].lstrip("+-").lstrip("0") or "0"
+        if len(digits) > INT32_DIGITS:
+            return OUT_OF_RANGE
+        number = -int(digits) if text.startswith("-") else int(digits)
         return self._within(number) if abs(number) < INT32_LIMIT else OUT_OF_RANGE
 
     def _decimal(self, text: str) -> Outcome:
@@ -199,7 +205,7 @@ class Decoder:
         lowest = [m for m in (self.spec.minimum, self.rules.minimum) if m is not None]
         highest = [m for m in (self.spec.maximum, self.rules.maximum) if m is not None]
         inside = all(number >= m for m in lowest) and all(number <= m for m in highest)
-        return Outcome(number) if inside else OUT_OF_RANGE
+        return Outcome(number) if inside and isfinite(number) else OUT_OF_RANGE
 
     def _date(self, text: str) -> Outcome:
         day = parse_date(text, self.spec.date_formats)

@@ -21,7 +21,8 @@ def is_short(column: pd.Series) -> Any:
     if hasattr(column, "cat"):
         return by_label(column, lambda text: len(text) <= LONGEST_ID)
     lengths = column.str.len()
-    if column.empty or not lengths.max() > LONGEST_ID:
+    longest = lengths.max()
+    if pd.isna(longest) or longest <= LONGEST_ID:
         return True
     return lengths.le(LONGEST_ID) | column.isna()
 

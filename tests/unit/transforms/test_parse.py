@@ -70,6 +70,8 @@ def test_codes_of_a_level_become_its_number():
         ("nan", "NOT_A_NUMBER"),
         ("٣", "NOT_A_NUMBER"),
         ("99999999999", "OUT_OF_RANGE"),
+        ("9" * 5_000, "OUT_OF_RANGE"),
+        ("0" * 5_000 + "7", 7),
     ],
 )
 def test_an_integer_is_digits_only(raw, value):
@@ -78,7 +80,13 @@ def test_an_integer_is_digits_only(raw, value):
 
 @pytest.mark.parametrize(
     ("raw", "value"),
-    [("435.5", 435.5), (".5", 0.5), ("inf", "NOT_A_NUMBER"), ("4 35", "NOT_A_NUMBER")],
+    [
+        ("435.5", 435.5),
+        (".5", 0.5),
+        ("inf", "NOT_A_NUMBER"),
+        ("4 35", "NOT_A_NUMBER"),
+        ("9" * 400, "OUT_OF_RANGE"),
+    ],
 )
 def test_a_decimal_is_digits_and_one_point(raw, value):
     assert read(raw, DECIMAL, parse="decimal") == value

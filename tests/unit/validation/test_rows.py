@@ -97,6 +97,14 @@ def test_ids_of_a_usual_length_are_keys_in_plain_text_too(typed, source, catalog
     assert pairs(rejects) == [(3, "BAD_FORMAT")]
 
 
+def test_a_key_that_no_row_has_is_missing_in_each(typed, source, catalogue):
+    table = typed([{}, {}])
+    place = table.schema.get_field_index("student_id")
+    plain = table.set_column(place, "student_id", pa.nulls(2, pa.string()))
+    rejects = check_rows(plain, source, catalogue).rejects
+    assert pairs(rejects) == [(2, "REQUIRED_MISSING"), (3, "REQUIRED_MISSING")]
+
+
 def test_reclassification_before_entry_is_flagged(checked):
     row = {"el_status": "RFEP", "el_entry_date": dt.date(2019, 8, 1),
            "rfep_date": dt.date(2018, 5, 1)}  # fmt: skip
