@@ -275,12 +275,14 @@ class Marts(Model):
 
     crossed: dimensions of which every combination is counted.
     one_way: dimensions that are counted alone, and crossed with each one of `crossed_with`.
+    crossed_with_by_grade: whether those crossings are counted in each grade too.
     rollups: named unions of the codes of one crossed dimension, each a vocabulary with `rolls_up`.
     """
 
     crossed: list[str]
     one_way: list[str]
     crossed_with: list[str] = []
+    crossed_with_by_grade: bool = False
     rollups: list[str] = []
     suppression: Suppression
     gaps: Gaps = Gaps()

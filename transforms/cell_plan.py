@@ -12,6 +12,8 @@ ALL = "all"
 UNKNOWN = "UNKNOWN"
 # The contract has these columns: they are split in every system, whether anybody is known or not.
 ALWAYS_SPLIT = frozenset({"econ_status", "disability_status"})
+# Who is of none of a dimension's own groups: where nobody is of another, it is not split.
+PLAIN_CODES = (UNKNOWN, "NOT_EL", "OTHER")
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class CellPlan:
     one_way: dimensions that are counted alone, and crossed with each one of `crossed_with`.
     assessments: what each assessment's levels and scores mean, by name.
     crossed_with: some of `crossed`.
+    by_grade: whether those crossings of one-way dimensions are counted in each grade too, or over
+        all grades only.
     rollups: counted alone, from the cells of their base.
     """
 
@@ -43,6 +47,7 @@ class CellPlan:
     assessments: Mapping[str, Assessment]
     crossed_with: tuple[str, ...] = ()
     rollups: tuple[Rollup, ...] = ()
+    by_grade: bool = True
 
     @classmethod
     def configured(
@@ -58,6 +63,7 @@ class CellPlan:
             assessments,
             tuple(marts.crossed_with),
             tuple(_rollup((vocabularies or {})[name]) for name in marts.rollups),
+            marts.crossed_with_by_grade,
         )
 
     @property

@@ -23,7 +23,7 @@ from transforms.cell_arrays import (
     steps_of,
 )
 from transforms.cell_keys import CellKeys
-from transforms.cell_plan import ALWAYS_SPLIT, UNKNOWN, Rollup
+from transforms.cell_plan import ALWAYS_SPLIT, PLAIN_CODES, UNKNOWN, CellPlan, Rollup
 from transforms.cell_statistics import LIMB_BITS
 from transforms.cell_tables import CellBuild
 from transforms.organisations import LEVELS, UNIT
@@ -212,14 +212,26 @@ def _cells_of(
     crossed = crossed_cells(finest, [axes[c] for c in plan.crossed])
     yield crossed
     for dimension in plan.one_way:
-        unknown = keys.bits(dimension, UNKNOWN)
-        if dimension in ALWAYS_SPLIT or any(axes[dimension].bits != unknown):
+        plain = {
+            keys.bits(dimension, code) for code in PLAIN_CODES if code in keys.codes[dimension]
+        }
+        if dimension in ALWAYS_SPLIT or not plain.issuperset(axes[dimension].bits.tolist()):
             columns = [axes[c] for c in plan.crossed_with]
-            yield from side_cells(finest, axes[dimension], columns)
+            for cells in side_cells(finest, axes[dimension], columns):
+                yield cells if plan.by_grade else _over_all_grades(cells, plan, keys)
     for rollup in plan.rollups:
         unions = _unions(rollup, axes[rollup.of], keys)
         if set(unions.values()) != {keys.bits(rollup.dimension, UNKNOWN)}:
             yield rolled_up(_alone(crossed, rollup.of, build, keys), keys.mask(rollup.of), unions)
+
+
+def _over_all_grades(cells: Cells, plan: CellPlan, keys: CellKeys) -> Cells:
+    """Return the cells without those of single grades that are split by a crossed dimension."""
+    in_grade = cells.cell_id & keys.mask("grade") != 0
+    is_crossed = cells.cell_id & keys.mask(*plan.crossed) != 0
+    kept = ~(in_grade & is_crossed)
+    counts, totals = cells.sums
+    return Cells(cells.cell_id[kept], (counts[:, kept], totals[:, kept]))
 
 
 def _unions(rollup: Rollup, base: Axis, keys: CellKeys) -> dict[int, int]:
