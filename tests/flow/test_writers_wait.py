@@ -4,15 +4,14 @@ earlier one's end."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from flows import load_key
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.stages import loading
 from flows.stages.intake import Incoming, ingest_files
 from flows.stages.interrupted import take_up_interrupted
@@ -25,13 +24,6 @@ from warehouse.ledger import Ledger
 
 DISTRICT = "0199017"
 LONG_ENOUGH = 60
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 class Pause:
