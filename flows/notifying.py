@@ -133,7 +133,7 @@ def _of_build(context: Context, build: BuildOutcome) -> News:
     last = context.ledger.last_publication()
     stays = last.publication_id if last else "nothing"
     about = build.publication_id or f"build:{build.code}:{stays}"
-    line = f"publication held: {build.code}; {stays} stays published  -> roci marts build"
+    line = f"publication held: {build.code}; {stays} stays published  -> roci status"
     return News("build_held", (about,), line)
 
 

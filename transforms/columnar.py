@@ -18,6 +18,8 @@ from transforms.refusals import empty, unreadable, unreadable_bytes
 PARQUET_MAGIC = b"PAR1"
 BATCH_ROWS = 1 << 16
 NESTED_AT_MOST = 8
+# Names and properties of a spoilt file may be no text.
+SPOILT = (pa.ArrowException, OSError, UnicodeDecodeError)
 
 
 def parquet_probe(stream: BinaryIO, compression: Compression) -> Probe:
@@ -61,14 +63,14 @@ def read_parquet(stream: BinaryIO, found: Probe, wanted: Wanted) -> Iterator[Pie
 def _opened(stream: BinaryIO, compression: Compression) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(unpacked_stream(stream, compression))
-    except (pa.ArrowException, OSError) as error:
+    except SPOILT as error:
         raise _broken(error) from None
 
 
 def _batches(file: pq.ParquetFile, columns: list[str]) -> Iterator[pa.RecordBatch]:
     try:
         yield from file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False)
-    except (pa.ArrowException, OSError) as error:
+    except SPOILT as error:
         raise _broken(error) from None
 
 
@@ -79,11 +81,14 @@ def _broken(error: Exception) -> Exception:
 
 def _origins(file: pq.ParquetFile) -> dict[str, str]:
     """Return the columns, each with the column of the file that it is or is a part of."""
-    flat = [
-        (name.strip(), field.name)
-        for field in file.schema_arrow
-        for name in _flat(pa.schema([field]).empty_table()).column_names
-    ]
+    try:
+        flat = [
+            (name.strip(), field.name)
+            for field in file.schema_arrow
+            for name in _flat(pa.schema([field]).empty_table()).column_names
+        ]
+    except SPOILT as error:
+        raise _broken(error) from None
     if len(dict(flat)) < len(flat):
         raise unreadable("the columns", "several columns of one name", "each name once")
     return dict(flat)

@@ -67,22 +67,33 @@ class _OfTheMachine(io.FileIO):
         try:
             return super().readinto(buffer)
         except OSError as error:
-            raise _unread(error, str(self.name)) from None
+            raise self._unread(error) from None
 
     def readall(self) -> bytes:
         try:
             return super().readall()
         except OSError as error:
-            raise _unread(error, str(self.name)) from None
+            raise self._unread(error) from None
+
+    def _unread(self, error: OSError) -> InfrastructureError:
+        return storage_failed(
+            readable(str(self.name)),
+            error,
+            expected="a file that the machine can read to its end",
+            remedy="see to the disk or the network folder, then run the same command again",
+        )
 
 
-def _unread(error: OSError, where: str) -> InfrastructureError:
+def storage_failed(
+    where: str, error: OSError, *, expected: str, remedy: str
+) -> InfrastructureError:
+    """Return the error of a file that the machine would not read or write, in its own words."""
     return InfrastructureError(
         "STORAGE_FAILED",
-        where=readable(where),
+        where=where,
         found=error.strerror or type(error).__name__,
-        expected="a file that the machine can read to its end",
-        remedy="see to the disk or the network folder, then run the same command again",
+        expected=expected,
+        remedy=remedy,
     )
 
 

@@ -235,7 +235,7 @@ class LedgerQueries:
     def held_publication(self) -> Publication | None:
         """Return the newest publication where it is held: what is published is older."""
         table = tables.publication
-        query = sa.select(table).order_by(table.c.published_at.desc()).limit(1)
+        query = sa.select(table).order_by(table.c.publication_id.desc()).limit(1)
         rows = self._rows(query)
         return _publication(rows[0]) if rows and rows[0].state == "held" else None
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from configs.errors import InfrastructureError
 from configs.models import RemoteLanding
-from warehouse.files import readable
+from warehouse.files import readable, storage_failed
 from warehouse.landing import is_whole
 from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER
 
@@ -128,10 +128,9 @@ def _begin(part: Path) -> None:
         part.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         part.touch(mode=PRIVATE_FILE)
     except PermissionError as error:
-        raise InfrastructureError(
-            "STORAGE_FAILED",
-            where=str(part.parent),
-            found=error.strerror or type(error).__name__,
+        raise storage_failed(
+            str(part.parent),
+            error,
             expected="a folder of landing/ that can be written",
             remedy="mend the permissions of the workspace; the next run fetches what is new",
         ) from None

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from configs.errors import InfrastructureError
-from warehouse.files import whole_file
+from warehouse.files import storage_failed, whole_file
 from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER
 
 if TYPE_CHECKING:
@@ -60,10 +59,9 @@ def write_spreadsheet(path: Path, sheets: Sequence[Sheet]) -> None:
             temporary.touch(mode=PRIVATE_FILE)
             write(temporary, sheets)
     except OSError as error:
-        raise InfrastructureError(
-            "STORAGE_FAILED",
-            where=str(path),
-            found=error.strerror or type(error).__name__,
+        raise storage_failed(
+            str(path),
+            error,
             expected="a disk with room, and a folder that can be written",
             remedy="free space, mend the permissions, or name another file",
         ) from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from configs.errors import FileRefused, UsageError, listed
-from flows.stages.exporting import LOAD, SOURCE_ROW, Exported
+from flows.stages.exporting import Exported
 from transforms.mending import Mend
 from transforms.pieces import UNPARSED, Piece, distinct_names, plain_strings
 from transforms.read import examine_any, read_pieces
@@ -18,6 +18,8 @@ from warehouse.spreadsheets import as_read_back
 LOAD_ID = re.compile(r"L[0-9]{8}-[0-9]{4,}")
 # How spreadsheet programs write long numbers into CSV: 1.99018E+12.
 SHORTENED = re.compile(r"[0-9](?:\.([0-9]+))?E\+[0-9]{2}")
+# The longest number that an exponent of two digits can stand for.
+SHORTENED_AT_MOST = 100
 COLUMNS_TOLD = 5
 
 
@@ -62,7 +64,7 @@ def unspoilt(cell: str, exported: str) -> str:
     """
     if not (exported.isascii() and exported.isdigit()):
         return cell
-    shortened = SHORTENED.fullmatch(cell)
+    shortened = SHORTENED.fullmatch(cell) if len(exported) <= SHORTENED_AT_MOST else None
     digits = len(shortened[1] or "") if shortened else 0
     cut = shortened is not None and cell == f"{int(exported):.{digits}E}"
     lost = exported.startswith("0") and cell == (exported.lstrip("0") or "0")
@@ -114,8 +116,10 @@ def _differs(cell: str, value: str | None) -> bool:
     return as_read_back(cell) != as_read_back(value or "")
 
 
-def _places(name: str, columns: tuple[str, ...], exported: Exported) -> dict[str, int]:
+def _places(name: str, columns: tuple[str, ...], exported: Exported) -> list[int]:
     """Return where each column of the export stands in the spreadsheet; they may have been moved.
+
+    In the order of the export: the file may have a `load_id` of its own beside ours.
 
     Raises:
         UsageError: a column is missing, or there are others.
@@ -139,7 +143,7 @@ def _places(name: str, columns: tuple[str, ...], exported: Exported) -> dict[str
         raise _not_the_export(
             name, "columns of the same name or of none, in another order", "the export's own order"
         )
-    return {column: names.index(one) for column, one in zip(exported.header, own, strict=False)}
+    return [names.index(one) for one in own]
 
 
 def _odd_columns(lacking: list[str], others: list[int]) -> Iterator[str]:
@@ -151,15 +155,17 @@ def _odd_columns(lacking: list[str], others: list[int]) -> Iterator[str]:
 
 
 def _numbered(
-    name: str, pieces: list[Piece], places: Mapping[str, int], exported: Exported
+    name: str, pieces: list[Piece], places: list[int], exported: Exported
 ) -> dict[int, dict[str, str]]:
+    number_at, _, load_at, *values_at = places
     rows: dict[int, dict[str, str]] = {}
     again: set[int] = set()
     loads: dict[int, str] = {}
-    for number, cells in _rows(name, pieces, places[SOURCE_ROW]):
+    for number, cells in _rows(name, pieces, number_at):
         again |= {number} & set(rows)
-        rows[number] = {one: cells[places[one]] for one in exported.values if one in places}
-        loads[number] = cells[places[LOAD]].strip()
+        values = zip(exported.values, values_at, strict=False)
+        rows[number] = {column: cells[at] for column, at in values}
+        loads[number] = cells[load_at].strip()
     _require_load(name, loads, exported)
     strange = set(rows) - set(exported.rows)
     if strange or again:

@@ -99,13 +99,15 @@ def take_in(context: Context, only_source: str | None = None) -> Taken:
     folders, files = split_folders(context.landing.files())
     taken = Taken(retries=True, only_source=only_source)
     arrivals: list[LandedFile | RosterFolder] = [*folders, *files]
-    without_bulk = []
+    waiting: list[LandedFile | RosterFolder] = []
     for arrival in sorted(arrivals, key=lambda one: one.modified_at):
-        try:
-            taken = _arrived(context, arrival, taken, final=False)
-        except ChangesWait:
-            without_bulk.append(arrival)
-    for arrival in without_bulk:  # what they change may have come after them
+        tried, waiting = [*waiting, arrival], []  # earlier changes go before later ones
+        for one in tried:
+            try:
+                taken = _arrived(context, one, taken, final=False)
+            except ChangesWait:
+                waiting.append(one)
+    for arrival in waiting:  # what they change may have come after them
         taken = _arrived(context, arrival, taken, final=True)
     return taken
 

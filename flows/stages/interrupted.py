@@ -18,6 +18,8 @@ def take_up_interrupted(context: Context) -> list[Incoming]:
     for load in sorted(context.ledger.interrupted_loads(), key=lambda load: load.load_id):
         try:
             with lock(context.workspace, load_lock(load.load_key)):
+                if context.ledger.load(load.load_id).state != load.state:
+                    continue  # it was under way, and has ended since it was listed
                 context.ledger.finish(load.load_id, "failed", fault=_interrupted(load.load_id))
         except InfrastructureError as error:
             if error.code != "LOCKED":

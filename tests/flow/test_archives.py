@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.running import run_ingest, run_nightly
 from tests.flow.small_files import results, state_long
 
 DISTRICT = "0199017"
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 def archive(context: Context, files: dict[str, bytes], name: str = "exports.zip") -> Path:

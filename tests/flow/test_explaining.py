@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from configs.errors import UsageError
 from flows.choosing import chosen_loads
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.explaining import explanation_lines, next_commands
 from flows.outcome import UNCLAIMED, LoadOutcome
 from flows.running import discard_load, run_again
@@ -18,13 +17,6 @@ from flows.stages.intake import ingest_files
 from flows.stages.loading import load_incoming
 from flows.stages.retrying import as_it_came
 from tests.flow.small_files import results
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 def ingest(context: Context, file: Path) -> LoadOutcome:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import yaml
 
 from configs.errors import InfrastructureError
 from configs.models import RemoteLanding
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.running import run_nightly
 from flows.stages.fetching import fetch, fetch_all
 from tests.flow.small_files import results
@@ -22,13 +21,6 @@ from warehouse.remote import Remote
 
 ENVIRONMENT = {"ROCI_REMOTE_VENDOR_USER": USER, "ROCI_REMOTE_VENDOR_PASSWORD": PASSWORD}
 DISTRICT = "0199017"
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 def landing_of(server: SftpServer) -> RemoteLanding:

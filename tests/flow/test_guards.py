@@ -18,13 +18,6 @@ from flows.stages.loading import load_incoming
 from tests.flow.small_files import RESULTS_HEADER, results
 
 
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
-
-
 def ingest(context: Context, path: Path) -> RunOutcome:
     return run_ingest(context, "results_csv", [path], district=None, engine="direct")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import duckdb
 import pytest
 
 from configs.catalogue import SHIPPED
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.outcome import BuildOutcome
 from flows.reporting import show_status
 from flows.running import run_ingest
@@ -24,13 +23,6 @@ ROSTER_HEADER = (
     "student_id,local_student_id,school_id,school_name,school_year,grade,begin_date,end_date,"
     "ethnicity,el_status,gender,econ_status,disability_status,given_name,family_name,birth_date"
 )
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 @pytest.fixture

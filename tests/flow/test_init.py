@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +15,6 @@ from configs.errors import ConfigurationError, UsageError
 from flows import asking
 from flows.asking import directory
 from flows.cli import app
-from flows.context import Context, open_context
 from flows.site_layer import Answers, Group, layer, parsed_windows, write_layer
 from tests.command_line import Finished
 
@@ -29,13 +28,6 @@ ANSWERS = Answers(
     minute=30,
     timezone="America/Los_Angeles",
 )
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 def test_what_is_answered_is_read_back_as_it_was_said(tmp_path):

@@ -32,13 +32,6 @@ WHOLE = (
 )
 
 
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
-
-
 @pytest.fixture(params=DATABASES)
 def either_context(
     request: pytest.FixtureRequest, workspace_home: Path, monkeypatch: pytest.MonkeyPatch

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.stages.intake import take_in
 from flows.stages.loading import load_incoming
 from tests.samples.shipped import READINGS, some_rows
@@ -16,13 +11,6 @@ from tests.samples.writing import sample
 READING = next(one for one in READINGS if one.source.name == "idel_mclass")
 COLUMN = "District Primary ID"
 ROWS = 40
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 def loaded(context: Context, district: str, ids: dict[int, str], every: str | None = None):

@@ -8,7 +8,6 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import yaml
@@ -84,13 +83,6 @@ def mail() -> Iterator[socketserver.TCPServer]:
 
 def address(server: socketserver.TCPServer, kind: str = "json") -> str:
     return f"{kind}://127.0.0.1:{server.server_address[1]}"
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 @pytest.fixture

@@ -147,6 +147,21 @@ def test_changes_in_a_folder_wait_for_the_roster_of_the_same_night(
     assert list(folder.iterdir()) == []
 
 
+def test_changes_that_waited_for_their_roster_go_before_later_changes(roci, workspace_home, bulk):
+    roci("init")
+    district = workspace_home / "landing" / DISTRICT
+    district.mkdir(parents=True, exist_ok=True)
+    user = "u0,active,o0,student,Ann,Bee,7000000000,"
+    first = delta(district / "monday.zip", f"{user}04\n")
+    landed = shutil.copy(bulk, district / "roster.zip")
+    second = delta(district / "tuesday.zip", f"{user}05\n")
+    for age, path in ((120, first), (60, landed), (0, second)):
+        os.utime(path, (time.time() - age, time.time() - age))
+    done = roci("run", "--json")
+    assert done.code == 0, done.said
+    assert grades(workspace_home)[0] == ("7000000000", "05")
+
+
 @pytest.mark.parametrize("with_bulk", [True, False])
 def test_changes_within_a_zip_of_several_files_are_laid_over_the_roster(
     roci, workspace_home, bulk, tmp_path, with_bulk

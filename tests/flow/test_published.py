@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from configs.catalogue import load_catalogue
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.running import run_ingest, run_nightly
 from tests.flow.small_files import results
 
@@ -20,13 +18,6 @@ HEADER = next(
 )
 GROUPS = ["1", "3", "4", "160"]
 PARTS = 5
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 def research_file(path: Path, counties: list[str], *, mean: str) -> Path:

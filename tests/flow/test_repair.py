@@ -36,13 +36,6 @@ PERSON = "Invented Person"
 Cells = dict[str, str]
 
 
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
-
-
 @pytest.fixture(params=DATABASES)
 def either_context(
     request: pytest.FixtureRequest, workspace_home: Path, monkeypatch: pytest.MonkeyPatch

@@ -24,13 +24,6 @@ REVIEWED = "review_restatements: true\n"
 
 
 @pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
-
-
-@pytest.fixture
 def reviewing(workspace_home: Path, tmp_path, monkeypatch) -> Iterator[Context]:
     """Open a workspace whose people look at every restatement first."""
     profile = tmp_path / "site" / "profiles" / "default.yml"

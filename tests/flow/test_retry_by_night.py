@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,13 +18,6 @@ from tests.flow.small_files import results, roster_of_schools
 PARTS = {"where": "here", "found": "this", "expected": "that", "remedy": "so"}
 DISTRICT, OTHER = "0199017", "0199025"
 ELM, OAK = {"6990013": "Elm Elementary"}, {"6990054": "Oak Elementary"}
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from configs.errors import InfrastructureError
-from flows.context import Context, open_context
 from flows.running import run_nightly
 from flows.stages.intake import take_in
 from tests.flow.small_files import results, roster_of_schools
@@ -24,13 +23,6 @@ from warehouse import files
 
 DISTRICT = "0199017"
 FIRST, SOME = 12, 12
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 class Disk:

@@ -4,31 +4,26 @@ earlier one's end."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
-import pytest
 
 from flows import load_key
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.stages import loading
 from flows.stages.intake import Incoming, ingest_files
+from flows.stages.interrupted import take_up_interrupted
 from flows.stages.loading import load_incoming
 from flows.stages.repairing import take_corrections
 from flows.stages.retrying import as_it_came
 from tests.flow.small_files import results
 from tests.flow.test_repair import corrected, exported, spoilt
+from warehouse.ledger import Ledger
 
 DISTRICT = "0199017"
 LONG_ENOUGH = 60
-
-
-@pytest.fixture
-def context(workspace_home: Path) -> Iterator[Context]:
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 class Pause:
@@ -106,6 +101,16 @@ def test_an_older_file_is_held_against_what_came_while_it_was_read(context, tmp_
     rerun.join(LONG_ENOUGH)
     assert (ended[0].state, ended[0].code) == ("held", "OLDER_FILE")
     assert loaded_scores(context) == [(40, 2510)]
+
+
+def test_a_load_that_ends_while_cut_off_ones_are_looked_for_stays_as_it_ended(
+    context, tmp_path, monkeypatch
+):
+    file = ingested(context, results(tmp_path / "a.csv", 40), DISTRICT)
+    ended = context.ledger.load(load_incoming(context, file, suites=False).load_id)
+    monkeypatch.setattr(Ledger, "interrupted_loads", lambda _: [replace(ended, state="loading")])
+    assert take_up_interrupted(context) == []
+    assert context.ledger.load(ended.load_id) == ended
 
 
 def ingested(context: Context, path: Path, district: str) -> Incoming:

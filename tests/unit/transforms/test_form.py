@@ -398,6 +398,12 @@ def test_values_of_parquet_are_as_a_csv_export_has_them():
 
 def test_a_broken_or_empty_parquet_is_refused():
     assert refusal(FORMS["parquet"][:-20]).code == "UNREADABLE_FILE"
+
+
+def test_parquet_of_which_a_name_is_no_text_is_refused():
+    content = FORMS["parquet"].replace(b"name", b"\xff" * 4)
+    assert content != FORMS["parquet"]
+    assert refusal(content).code == "UNREADABLE_FILE"
     assert refusal(as_parquet(as_table([]).cast(as_table().schema))).code == "EMPTY_FILE"
 
 

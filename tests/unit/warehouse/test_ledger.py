@@ -101,13 +101,14 @@ def test_ids_go_on_where_the_clock_was_set_back(ledger, monkeypatch):
     now, ahead = datetime.now(UTC), datetime.now(UTC) + timedelta(days=400)
     monkeypatch.setattr("warehouse.ledger._now", lambda: ahead)
     ids = [open_load(ledger)]
-    published = [ledger.record_publication({"a|2024": "x"}, [])]
+    published = [ledger.record_publication({}, [], state="held")]
     monkeypatch.setattr("warehouse.ledger._now", lambda: now)
     ids.append(open_load(ledger))
     published.append(ledger.record_publication({"a|2024": "y"}, []))
     assert ids == sorted(set(ids))
     assert published == sorted(set(published))
     assert ledger.last_publication().publication_id == published[-1]
+    assert ledger.held_publication() is None
 
 
 def place(ledger: Ledger, table: str) -> str:
