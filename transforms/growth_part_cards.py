@@ -162,7 +162,8 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str, str, str], ...] = (
         "n",
         TRANSITION,
         "Students who were at prior_level and are at performance_level",
-        "the number of matched students with that pair of levels; 0 where nobody moved so",
+        "the number of matched students with that pair of levels; where nobody moved so, 0 in "
+        "reporting and no row in the unsuppressed twin",
         "none: a count",
         NOT_MATCHED,
         MATRIX,

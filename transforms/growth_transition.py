@@ -21,11 +21,11 @@ def exact_transition_sql(plan: CellPlan, growth: str = GROWTH) -> str:
     """Return SQL of `mart_transition_unsuppressed`, in no order that is promised.
 
     Grain: the key of a cell of matched students (grade, organisation and groups are today's, one
-    group at a time), `prior_level`, `performance_level`; every pair of levels of the assessment,
-    nobody moved or not. Columns: `prior_year`, `prior_window`, `prior_level_label`, `level_label`,
-    `n`, `n_prior_level` (students at the level before), `pct` (`n` in percent of them; null where
-    nobody was). There is no row where a new scale or new standards lie between, where nobody is
-    matched, and where a matched student has no level.
+    group at a time), `prior_level`, `performance_level`; a pair of levels between which nobody moved
+    has no row. Columns: `prior_year`, `prior_window`, `prior_level_label`, `level_label`, `n`,
+    `n_prior_level` (students at the level before), `pct` (`n` in percent of them). There is no row
+    where a new scale or new standards lie between, where nobody is matched, and where a matched
+    student has no level.
 
     Args:
         plan: what the marts are counted by.
@@ -33,7 +33,7 @@ def exact_transition_sql(plan: CellPlan, growth: str = GROWTH) -> str:
     """
     return f"""
         SELECT {_columns(plan)}, n, n_prior_level, {percent("n", "n_prior_level")} AS pct
-        FROM ({_moves_sql(plan, f"{growth}_matched")})
+        FROM ({_moves_sql(plan, f"{growth}_matched")}) WHERE n > 0
     """
 
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -48,6 +47,16 @@ class MartTable:
     def columns(self) -> list[str]:
         """The names of the columns, in order."""
         return list(self.schema.names)
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether the key has what an analyst filters by, so that rows may lie in its order."""
+        return set(ANALYST_COLUMNS) <= set(self.key)
+
+    @property
+    def clustered_key(self) -> list[str]:
+        """The columns of the key, those first that an analyst filters by."""
+        return [*ANALYST_COLUMNS, *(name for name in self.key if name not in ANALYST_COLUMNS)]
 
     @property
     def analyst_index(self) -> list[str]:
@@ -126,34 +135,21 @@ class AreaChange:
         return {table.name for table in self.tables} | self.kept
 
 
-def tuples(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
-    """Return the rows as tuples of plain values, null as None, dates as text."""
-    return zip(*(_values(column) for column in batch.columns), strict=True)
+def plain(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows in the types that SQLite knows: whole and broken numbers, and text."""
+    return pa.RecordBatch.from_arrays([_plain(one) for one in batch.columns], batch.schema.names)
 
 
-def _values(column: pa.Array) -> list[Any]:
-    if pa.types.is_string(column.type):
-        # Text repeats: one object for each word. Reading dictionaries from Parquet would save
-        # this step, but gives wrong indices where a batch spans row groups (pyarrow 25).
-        column = column.dictionary_encode()
-    if pa.types.is_dictionary(column.type):
-        words = np.array([*column.dictionary.to_pylist(), None], dtype=object)
-        codes = column.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
-        return list(words[codes].tolist())
-    if pa.types.is_null(column.type):
-        return [None] * len(column)
-    if pa.types.is_decimal(column.type):
-        column = column.cast(pa.float64())
-    if not (pa.types.is_primitive(column.type) and not pa.types.is_temporal(column.type)):
-        return list(column.cast(pa.string()).to_pylist())
-    if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), None, column)  # SQLite has no NaN
-    if not column.null_count:
-        return list(column.to_numpy(zero_copy_only=False).tolist())
-    filler = False if pa.types.is_boolean(column.type) else 0
-    values = column.fill_null(filler).to_numpy(zero_copy_only=False).astype(object)
-    values[column.is_null().to_numpy(zero_copy_only=False)] = None
-    return list(values.tolist())
+def _plain(column: pa.Array) -> pa.Array:
+    kind = column.type
+    if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_integer(kind):
+        return column
+    if pa.types.is_boolean(kind):
+        return column.cast(pa.int8())
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        numbers = column.cast(pa.float64())
+        return pc.if_else(pc.is_nan(numbers), None, numbers)  # SQLite has no NaN
+    return column.cast(pa.string())
 
 
 def sql_type(kind: pa.DataType, dialect: str) -> str:

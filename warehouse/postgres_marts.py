@@ -23,6 +23,7 @@ from warehouse.mart_tables import (
 from warehouse.published import PUBLICATION_TABLE, Imprint
 
 LOCK_SECONDS = 60
+INDEX_COLUMNS = 32  # PostgreSQL's limit; the rest of a longer key is in its index as a digest
 _WRITE_CSV = pc_csv.WriteOptions(include_header=False, batch_size=10_000)
 
 
@@ -88,7 +89,9 @@ class _Writer:
         self._require_same_columns()
         # TRUNCATE or another table would be empty to a reader whose snapshot is older.
         self.cursor.execute(f"DELETE FROM {self._place()}")
-        stale = {kind: c for kind, c in self._indexes.items() if self._indexed(kind) != list(c)}
+        stale = {
+            kind: c for kind, c in self._indexes.items() if self._indexed(kind) != _as_named(c)
+        }
         for kind in stale:
             self.cursor.execute(f"DROP INDEX IF EXISTS {_named(self.schema, self._index(kind))}")
         self._copy(self.table.name)
@@ -133,7 +136,7 @@ class _Writer:
         for kind, columns in indexes.items():
             if columns:
                 unique = "UNIQUE " if kind == "key" else ""
-                index, told = quoted(self._index(kind) + ending), ", ".join(map(quoted, columns))
+                index, told = quoted(self._index(kind) + ending), ", ".join(_indexable(columns))
                 self.cursor.execute(f"CREATE {unique}INDEX {index} ON {target} ({told})")
 
     def _grant_as_before(self, beside: str) -> None:
@@ -176,6 +179,22 @@ class _Writer:
 
     def _index(self, kind: str) -> str:
         return f"{self.table.name}__{kind}"
+
+
+def _indexable(columns: Sequence[str]) -> list[str]:
+    """Return what an index of these columns is made of, however many they are."""
+    if len(columns) <= INDEX_COLUMNS:
+        return [quoted(name) for name in columns]
+    kept = INDEX_COLUMNS - 1
+    texts = (f"coalesce({quoted(name)}::text, chr(30))" for name in columns[kept:])
+    return [*map(quoted, columns[:kept]), f"md5({' || chr(31) || '.join(texts)})"]
+
+
+def _as_named(columns: Sequence[str]) -> list[str]:
+    """Return the names that PostgreSQL gives to the columns of such an index."""
+    return (
+        list(columns) if len(columns) <= INDEX_COLUMNS else [*columns[: INDEX_COLUMNS - 1], "md5"]
+    )
 
 
 def _csv(batch: pa.RecordBatch) -> memoryview:

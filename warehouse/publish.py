@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -138,14 +139,16 @@ class Publisher:
 
     @contextmanager
     def _new_files(self, changes: Mapping[MartArea, AreaChange]) -> Iterator[dict[MartArea, Path]]:
-        """Build both SQLite files; they go again unless the body succeeds."""
+        """Build both SQLite files at once; they go again unless the body succeeds."""
         files: dict[MartArea, Path] = {}
         try:
-            for area, change in changes.items():
-                current = self.database.path(area)
-                assert current is not None
-                if change.names or current.exists():
-                    files[area] = build_file(current, change, self.workspace.work)
+            with ThreadPoolExecutor(len(changes)) as pool:  # the driver waits outside Python
+                building = [pool.submit(self._new_file, *one) for one in changes.items()]
+            for area, future in zip(changes, building, strict=True):
+                if future.exception() is None and (path := future.result()):
+                    files[area] = path
+            for future in building:
+                future.result()
             yield files
         except BaseException:
             # A plan without its files would let Parquet be of another publication than SQL.
@@ -153,6 +156,14 @@ class Publisher:
             for path in files.values():
                 path.unlink(missing_ok=True)
             raise
+
+    def _new_file(self, area: MartArea, change: AreaChange) -> Path | None:
+        """Return the new SQLite file of an area; null where it has neither marts nor a file."""
+        current = self.database.path(area)
+        assert current is not None
+        if not change.names and not current.exists():
+            return None
+        return build_file(current, change, self.workspace.work)
 
     def _write_plan(self, plan: _Plan) -> None:
         with whole_file(self._plan_path, self.workspace.work) as temporary:

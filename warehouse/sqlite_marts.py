@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from warehouse.bulk import quoted
@@ -16,13 +17,23 @@ from warehouse.mart_tables import (
     AreaChange,
     MartTable,
     missing_columns,
+    plain,
     repeated_key,
     sql_type,
-    tuples,
 )
 from warehouse.published import PUBLICATION_TABLE, Imprint
 
-CACHE_KIB = 64 * 1024
+if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Cursor
+
+# Nobody reads a file before it is whole, and one that is not is thrown away.
+QUICK = (
+    f"page_size = {16 * 1024}",
+    "journal_mode = OFF",
+    "synchronous = OFF",
+    f"cache_size = -{64 * 1024}",
+    "temp_store = FILE",
+)
 
 
 def build_file(current: Path, change: AreaChange, work: Path) -> Path:
@@ -34,13 +45,17 @@ def build_file(current: Path, change: AreaChange, work: Path) -> Path:
     work.mkdir(parents=True, exist_ok=True)
     target = work / f"{current.name}.{uuid4().hex}"
     try:
-        with told_plainly(f"SQLite {target}"), _quick_connection(target) as connection:
-            if current.exists() and _needs_old_rows(change):
-                _copy(current, connection)
-            _drop_others(connection, change)
-            for table in change.tables:
-                _write(connection, table)
-            _write_publication(connection, change.imprint)
+        with told_plainly(f"SQLite {target}"):
+            with _quick_connection(target) as connection:
+                if current.exists() and _needs_old_rows(change):
+                    _copy(current, connection)
+                _drop_others(connection, change)
+                fresh = [table for table in change.tables if _make_room(connection, table)]
+            _fill(target, change.tables)
+            with _quick_connection(target) as connection:
+                for table in fresh:
+                    _create_indexes(connection, table)
+                _write_publication(connection, change.imprint)
         flush(target)
         return target
     except BaseException:
@@ -69,15 +84,10 @@ def table_names(connection: sqlite3.Connection) -> set[str]:
 
 @contextmanager
 def _quick_connection(path: Path) -> Iterator[sqlite3.Connection]:
-    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    if not path.exists():
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for pragma in (
-            "journal_mode = OFF",
-            "synchronous = OFF",
-            "locking_mode = EXCLUSIVE",
-            f"cache_size = -{CACHE_KIB}",
-            "temp_store = FILE",
-        ):
+        for pragma in QUICK:
             connection.execute(f"PRAGMA {pragma}")
         yield connection
 
@@ -99,22 +109,20 @@ def _drop_others(connection: sqlite3.Connection, change: AreaChange) -> None:
             connection.execute(f"DROP TABLE {quoted(name)}")
 
 
-def _write(connection: sqlite3.Connection, table: MartTable) -> None:
-    is_new = table.name not in table_names(connection)
-    connection.execute("BEGIN")
-    if is_new:
-        _create(connection, table)
-    else:
+def _make_room(connection: sqlite3.Connection, table: MartTable) -> bool:
+    """Return whether the table was made anew; where it was there, its changed slices are gone."""
+    if table.name in table_names(connection):
         _delete_slices(connection, table)
-    table.require_rows(_insert(connection, table))
-    if is_new:
-        _create_indexes(connection, table)
-    connection.execute("COMMIT")
-
-
-def _create(connection: sqlite3.Connection, table: MartTable) -> None:
-    columns = ", ".join(f"{quoted(f.name)} {sql_type(f.type, 'sqlite')}" for f in table.schema)
-    connection.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
+        return False
+    columns = [f"{quoted(f.name)} {sql_type(f.type, 'sqlite')}" for f in table.schema]
+    if table.is_clustered:
+        # The rows themselves lie in the order of the key: no index repeats it.
+        key = ", ".join(map(quoted, table.clustered_key))
+        told = f"({', '.join(columns)}, PRIMARY KEY ({key})) WITHOUT ROWID"
+    else:
+        told = f"({', '.join(columns)})"
+    connection.execute(f"CREATE TABLE {quoted(table.name)} {told}")
+    return True
 
 
 def _delete_slices(connection: sqlite3.Connection, table: MartTable) -> None:
@@ -129,26 +137,46 @@ def _delete_slices(connection: sqlite3.Connection, table: MartTable) -> None:
         )
 
 
-def _insert(connection: sqlite3.Connection, table: MartTable) -> int:
-    marks = ", ".join("?" * len(table.columns))
-    query = f"INSERT INTO {quoted(table.name)} VALUES ({marks})"
-    written = 0
+def _fill(path: Path, tables: Sequence[MartTable]) -> None:
+    """Write the rows of each table, batch by batch, at the speed of the driver."""
+    from adbc_driver_sqlite import dbapi  # brings PyArrow's readers: only where rows are written
+
+    with dbapi.connect(str(path), autocommit=True) as connection, connection.cursor() as cursor:
+        for pragma in QUICK:
+            cursor.execute(f"PRAGMA {pragma}")
+        for table in tables:
+            table.require_rows(_ingest(cursor, table))
+
+
+def _ingest(cursor: Cursor, table: MartTable) -> int:
+    from adbc_driver_manager import Error
+
     try:
-        for batch in table.batches():
-            written += connection.executemany(query, tuples(batch)).rowcount
-    except sqlite3.IntegrityError as error:
-        raise repeated_key(table) from error
-    return written
+        return sum(
+            cursor.adbc_ingest(table.name, plain(batch), mode="append") for batch in table.batches()
+        )
+    except Error as error:  # the driver tells its faults apart by SQLite's words alone
+        if "UNIQUE constraint failed" in str(error):
+            raise repeated_key(table) from error
+        raise sqlite3.OperationalError(_in_words(error)) from error
+
+
+def _in_words(error: Exception) -> str:
+    """Return what the driver says; where SQLite ended a write by itself, it tells only of that."""
+    words = str(error).partition("\n")[0]
+    if "no transaction is active" in words:
+        return "SQLite broke the write off, as it does where the disk is full"
+    return words
 
 
 def _create_indexes(connection: sqlite3.Connection, table: MartTable) -> None:
     name = quoted(table.name)
     try:
-        if table.key:
+        if table.key and not table.is_clustered:
             key = ", ".join(map(quoted, table.key))
             index = quoted(f"{table.name}__key")
             connection.execute(f"CREATE UNIQUE INDEX {index} ON {name} ({key})")
-        if table.analyst_index:
+        if table.analyst_index and not table.is_clustered:
             columns = ", ".join(map(quoted, table.analyst_index))
             index = quoted(f"{table.name}__analyst")
             connection.execute(f"CREATE INDEX {index} ON {name} ({columns})")

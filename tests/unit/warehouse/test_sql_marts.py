@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from configs.errors import InfrastructureError, RociError
 from tests.unit.warehouse.sql_reading import connect, run, tables
-from warehouse import mart_tables, postgres_marts
+from warehouse import mart_tables, postgres_marts, sqlite_marts
 from warehouse.database import Database
 from warehouse.published import Imprint
 from warehouse.sql_marts import AreaChange, MartTable, change_area, replace_tables
@@ -178,6 +178,36 @@ def test_key_and_analyst_columns_are_indexed(database, path):
     assert "school_year" in found["mart__analyst"]
 
 
+def test_a_mart_of_organisations_lies_in_the_order_in_which_it_is_asked_for(workspace, path):
+    database = Database.for_workspace(workspace)
+    rows = {
+        "school_year": [2024, 2025, 2024], "assessment": ["x"] * 3, "subject": ["ela"] * 3,
+        "org_id": ["b", "a", "a"], "gender": ["all"] * 3,
+    }  # fmt: skip
+    pq.write_table(pa.table(rows), path)
+    key = ["school_year", "assessment", "subject", "org_id", "gender"]
+    replace_tables(database, "reporting", {"mart": (path, key)})
+    as_it_lies = run(database, "reporting", "SELECT org_id, school_year FROM {}mart")
+    assert as_it_lies == [("a", 2024), ("a", 2025), ("b", 2024)]
+    plan = "EXPLAIN QUERY PLAN SELECT * FROM {}mart WHERE org_id = 'a' AND school_year = 2024"
+    assert "USING PRIMARY KEY" in run(database, "reporting", plan)[0][-1]
+    pq.write_table(pa.table({name: values[:1] * 2 for name, values in rows.items()}), path)
+    with pytest.raises(RociError, match="MART_KEY_REPEATED"):
+        replace_tables(database, "reporting", {"mart": (path, key)})
+    assert run(database, "reporting", "SELECT count(*) FROM {}mart") == [(3,)]
+
+
+def test_a_sqlite_file_for_which_there_is_no_room_is_told_as_such(workspace, path, monkeypatch):
+    database = Database.for_workspace(workspace)
+    replace(database, path, (2024, "a", 1.0))
+    monkeypatch.setattr(sqlite_marts, "QUICK", (*sqlite_marts.QUICK, "max_page_count = 4"))
+    rows = [(year, "x" * 1000, 1.0) for year in range(200)]
+    with pytest.raises(InfrastructureError, match=r"(?s)DATABASE_AWAY.*full"):
+        replace(database, path, *rows)
+    monkeypatch.undo()
+    assert run(database, "reporting", ALL) == [(2024, "a", 1.0)]
+
+
 def change(path: Path, *slices: dict[str, int | str]) -> AreaChange:
     return AreaChange(Imprint("P2"), [MartTable("mart", path, KEY, slices)])
 
@@ -321,6 +351,20 @@ def test_another_key_or_type_is_taken_over(database, path):
     pq.write_table(pa.table({"school_year": ["24"], "org_id": ["a"], "pct": [1]}), path)
     replace_tables(database, "reporting", {"mart": (path, KEY)})
     assert run(database, "reporting", ALL) == [("24", "a", 1)]
+
+
+@postgres_only
+def test_a_key_of_more_columns_than_an_index_may_have_is_one_key(database, path):
+    columns = {f"group_{n}": pa.array(["all", "all"]) for n in range(40)}
+    columns["group_39"] = pa.array(["EL", None])
+    pq.write_table(pa.table(columns), path)
+    for _ in range(2):
+        replace_tables(database, "reporting", {"mart": (path, list(columns))})
+        assert run(database, "reporting", "SELECT count(*) FROM {}mart") == [(2,)]
+    columns["group_39"] = pa.array(["EL", "EL"])
+    pq.write_table(pa.table(columns), path)
+    with pytest.raises(RociError, match="MART_KEY_REPEATED"):
+        replace_tables(database, "reporting", {"mart": (path, list(columns))})
 
 
 @postgres_only
