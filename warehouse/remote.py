@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from configs.errors import InfrastructureError
-from configs.models import RemoteLanding
+from configs.profile_models import RemoteLanding
 from warehouse.files import readable, storage_failed
 from warehouse.landing import is_whole
 from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import InfrastructureError
-from configs.models import RemoteLanding
+from configs.profile_models import RemoteLanding
 from flows.context import Context
 from flows.credentials import credentials_of
 from flows.outcome import FetchOutcome

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from configs.errors import InfrastructureError
-from configs.models import RemoteLanding
+from configs.profile_models import RemoteLanding
 from flows.context import Context
 from flows.running import run_nightly
 from flows.stages.fetching import fetch, fetch_all
