@@ -89,12 +89,17 @@ class Suite(Model):
     expectations: dict[str, list[ExpectationSpec]]
 
 
+NextStep = Literal["compare", "restate", "correct", "mend", "rerun", "release", "discard"]
+
+
 class CodeWords(Model):
     """What a code of a row, a load or a publication means, and what a person does about it.
 
     retry: the cause lies outside the file, so each nightly does the load again by itself.
     waits_for: the lake tables that may let it end otherwise. A load is done again once one of them
         or its configuration is newer than the failure; after an accident, at once.
+    next: what a person would type next about a load that it stopped, in place of what is offered
+        for every load that failed or is held.
     """
 
     kind: Literal["reject", "flag", "set_aside", "file", "hold", "warn", "infrastructure"]
@@ -102,6 +107,7 @@ class CodeWords(Model):
     remedy: str
     retry: Literal["nightly"] | None = None
     waits_for: list[str] = []
+    next: list[NextStep] = []
 
 
 class EmbargoRule(Model):
