@@ -3,7 +3,7 @@
 `rows` writes the yardstick's clean rows as the lake has them, a file a slice. `count` builds all
 their cells; with `--out` it also writes them in the yardstick's shape, for its cmp.py. `slices`
 builds a hundred slices and their mart, then one of them anew beside the others as they were. Each
-prints one JSON object.
+prints one JSON object. `measures ROWS` builds all cells, then every measure of them and all gaps.
 """
 
 from __future__ import annotations
@@ -101,6 +101,31 @@ def slices(folder: Path, work: Path) -> dict[str, float]:
     return told
 
 
+def measures(folder: Path) -> dict[str, float]:
+    """Build the cells, then every measure of them and all gaps, in one process."""
+    from transforms.gaps import build_gaps
+    from transforms.marts import exact_achievement_sql
+
+    con, marts = _connect(folder), _marts()
+    con.execute(
+        f"CREATE VIEW results AS SELECT * REPLACE ('{SOURCE}' AS assessment) FROM {_scan(folder)}"
+    )
+    began = time.perf_counter()
+    plan = _build(con, "results", [SOURCE])
+    counted = time.perf_counter()
+    con.execute(f"CREATE TEMP TABLE achievement AS {exact_achievement_sql(plan, marts)}")
+    measured = time.perf_counter()
+    build_gaps(con, plan, marts)
+    ended = time.perf_counter()
+    [[pairs]] = con.execute("SELECT count(*) FROM gaps_measured").fetchall()
+    return {
+        "cells": counted - began,
+        "achievement": measured - counted,
+        "gaps": ended - measured,
+        "pairs": pairs,
+    }
+
+
 def _build(
     con: duckdb.DuckDBPyConnection,
     results: str,
@@ -164,6 +189,7 @@ def main() -> None:
         ("rows", "yardstick", "folder"),
         ("count", "folder"),
         ("slices", "folder", "work"),
+        ("measures", "folder"),
     ):
         one = verbs.add_parser(verb)
         for path in paths:
@@ -172,7 +198,8 @@ def main() -> None:
             one.add_argument("--out", type=Path)
             one.add_argument("--everything", action="store_true")
     given = vars(parser.parse_args())
-    print(json.dumps({"rows": rows, "count": count, "slices": slices}[given.pop("verb")](**given)))
+    done = {"rows": rows, "count": count, "slices": slices, "measures": measures}
+    print(json.dumps(done[given.pop("verb")](**given)))
 
 
 if __name__ == "__main__":

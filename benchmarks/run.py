@@ -34,6 +34,7 @@ class Size:
     """A generated file: its name in the table, its rows, the memory that it may take.
 
     cells, cells_mb: what counting its cells may take: of the time of the yardstick, and of memory.
+    measures: what all measures and gaps may take, of the time of counting the cells.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Size:
     memory_mb: float
     cells: float | None = None
     cells_mb: float | None = None
+    measures: float | None = None
 
     @property
     def file(self) -> Path:
@@ -48,7 +50,7 @@ class Size:
         return WORK / f"results_{self.name}.csv"
 
 
-SIZES = (Size("1M", 1_000_000, 2_000), Size("5M", 5_000_000, 4_000, 0.3, 3_000))
+SIZES = (Size("1M", 1_000_000, 2_000), Size("5M", 5_000_000, 4_000, 0.3, 3_000, 1.0))
 FIFTY = Size("50M", 50_000_000, 40_000, None, 8_000)
 ONE_OF_A_HUNDRED = 0.05
 
@@ -63,6 +65,7 @@ def results(size: Size, found: Results, *, comparing: bool) -> dict[str, Path]:
     _note_both(size, found, theirs, ours)
     marts = {name: Path(path) for name, path in ours.told["marts"].items()}
     counted(size, found, out, theirs.told["aggregate"])
+    measured(size, found)
     if comparing:
         command = [*_module("compare"), str(out), str(marts[MART]), ours.told["quarantine"]]
         found.equality[size.name] = measure(command).told
@@ -94,6 +97,13 @@ def counted(size: Size, found: Results, yardstick: Path, aggregate: float) -> No
     found.add(Figure(name, "x", size.cells), alike.told["seconds"] / aggregate)
     found.add(Figure(f"{name}, all statistics", "x"), more.told["seconds"] / aggregate)
     found.add(Figure(f"{size.name} cells, peak memory", "MB", size.cells_mb), more.peak_mb)
+
+
+def measured(size: Size, found: Results) -> None:
+    """Measure all measures and gaps of the cells beside the counting of these, in one process."""
+    told = measure([*_module("cells"), "measures", str(WORK / f"rows_{size.name}")]).told
+    ratio = (told["achievement"] + told["gaps"]) / told["cells"]
+    found.add(Figure(f"{size.name} measures and gaps / cells", "x", size.measures), ratio)
 
 
 def slices(size: Size, found: Results) -> None:

@@ -41,12 +41,15 @@ class Gaps(Model):
 class Comparison(Model):
     """How mart_comparison holds partner schools and networks against others.
 
+    minimum_n: students that each cell of each side needs for them to be compared, and the remainder
+        of a whole for a bound or a p-value.
     longest_span: over how many years a gain is looked for at most.
     fewest_schools: schools that are needed on the other side for a permutation over schools.
     permutations: so many ways of choosing schools are tried one and all; of more ways, so many are
         drawn.
     """
 
+    minimum_n: int = Field(default=11, ge=2)
     longest_span: int = Field(default=5, ge=1)
     fewest_schools: int = Field(default=5, ge=2)
     permutations: int = Field(default=9_999, ge=99)

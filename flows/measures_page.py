@@ -98,7 +98,7 @@ what a vendor or a state computed of each student, by measure and norm (`growth_
 """,
     "mart_transition": """
 Of the matched students at a level before, how many are at which level now: one row for each pair
-of levels.
+of levels; in the restricted twin only for those between which somebody moved.
 """,
     "mart_comparison": """
 Partner schools, all of a district's together and networks (the units) held against `compared_to`:

@@ -10,8 +10,14 @@ from transforms.cards import MeasureCard
 
 MART = "mart_achievement"
 LEVEL_MART = "mart_level"
-TESTED = "n_tested: the students of the cell who have a valid score or level"
-LEFT_OUT = "students who were not tested, or whose result does not count; nobody is counted twice"
+TESTED = (
+    "n_tested: the students of the cell who have a valid score and level, or the one of the two "
+    "that their source carries"
+)
+LEFT_OUT = (
+    "students who were not tested, or whose result does not count; where a source carries both, "
+    "those with a level and no score, or with a score and no level; nobody is counted twice"
+)
 HIDDEN = "published: the cell is suppressed, or its rate is top or bottom coded"
 NO_LEVEL = f"a student of the cell has no level; {HIDDEN}"
 ELPAC = (
@@ -36,7 +42,10 @@ CARDS: tuple[MeasureCard, ...] = (
         name="n_tested",
         mart=MART,
         title="Students tested",
-        formula="the number of students with a valid result in the cell",
+        formula=(
+            "the number of students with a valid score and level in the cell, or with the one of "
+            "the two that their source carries"
+        ),
         denominator="none: a count, and the denominator of everything in the row",
         left_out=LEFT_OUT,
         missing="published: the cell is suppressed",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from configs.errors import PublicationHeld
 from transforms.cell_keys import KeyLayout
+from transforms.cell_pairs import combinations_sql
 from transforms.cell_plan import ALL, UNKNOWN, CellPlan
 from transforms.cell_statistics import ACHIEVEMENT, Statistic, counts_levels, expanded
 from transforms.cell_sums import all_cells, finest_sql
@@ -77,7 +78,8 @@ def build_cells(  # noqa: PLR0913  the last two have defaults that most callers 
         (students by performance level; a student without a level is in none), and beside them
         `n_proficient`. Scores are kept to thousandths, so that no order of rows or threads changes
         a digit. Beside the view lie `<name>_codes` and `<name>_masks` (see `CellKeys`) and
-        `<name>_places`: `bits` of system and organisation with their words.
+        `<name>_places`: `bits` of system and organisation with their words, and
+        `<name>_combinations`: which codes go together in each system (see `codes_met`).
 
         A one-way dimension or roll-up of which nobody's code is known in a system has no cells
         there, `econ_status` and `disability_status` excepted.
@@ -93,6 +95,7 @@ def build_cells(  # noqa: PLR0913  the last two have defaults that most callers 
     groups = _count(con, f"{name}_groups_seen")
     _run(con, [table(f"{name}_finest", finest_sql(build, results, groups))])
     _refuse_lost_rows(con, build)
+    _run(con, [table(f"{name}_combinations", combinations_sql(name, plan, groups))])
     _refuse_codes_outside_rollups(con, build)
     for number, cells in enumerate(all_cells(con, build, groups)):
         con.register(f"{name}_given", cells)

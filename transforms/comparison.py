@@ -45,12 +45,13 @@ class _Measure:
     rounded: Literal["count", "pct", "score", "ratio", "p"] = "pct"
 
 
+_RATIO = "if(NOT is_few AND u_gain > 0 AND c_gain > 0, u_gain / c_gain, NULL)"
 _MEASURES = (
     _Measure("n_tested", "u_n_students", "count"),
     _Measure("n_compared", "c_n_students", "count"),
     _Measure("pct_proficient", "u_rate"),
     _Measure("pct_compared", "c_rate"),
-    _Measure("difference", "u_rate - c_rate"),
+    _Measure("difference", "difference"),
     _Measure("difference_low", "difference_low"),
     _Measure("difference_high", "difference_high"),
     _Measure("n_from", "u_n_from", "count"),
@@ -59,14 +60,15 @@ _MEASURES = (
     _Measure("gain_compared", "c_gain"),
     _Measure("annual_gain", "u_gain / years"),
     _Measure("annual_gain_compared", "c_gain / years"),
-    _Measure("gain_ratio", "if(u_gain > 0 AND c_gain > 0, u_gain / c_gain, NULL)", "ratio"),
-    _Measure("did", "u_gain - c_gain"),
+    _Measure("gain_ratio", _RATIO, "ratio"),
+    _Measure("did", "if(is_few, NULL, u_gain - c_gain)"),
     _Measure("did_low", "did_low"),
     _Measure("did_high", "did_high"),
     _Measure("did_schools", "did_schools"),
     _Measure("did_permutation_low", "did_permutation_low"),
     _Measure("did_permutation_high", "did_permutation_high"),
     _Measure("did_p_value", "did_p_value", "p"),
+    _Measure("did_p_adjusted", "did_p_adjusted", "p"),
     _Measure("n_schools", "u_schools", "count"),
     _Measure("n_schools_compared", "c_schools", "count"),
     _Measure("pre_trend", "pre_trend"),
@@ -114,13 +116,13 @@ def build_comparison(
     Returns:
         `name`.
     """
-    longest = marts.comparison.longest_span
     for end, sql in (
         *cell_tables(plan, inputs, name),
-        *span_tables(plan, inputs, longest, name),
+        *span_tables(plan, inputs, marts.comparison, name),
     ):
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name}_{end} AS {sql}")
-    con.register(f"{name}_counted", _as_arrow(measured(_counts(con, name), marts.confidence)))
+    found = measured(_counts(con, name), marts.confidence, marts.comparison.minimum_n)
+    con.register(f"{name}_counted", _as_arrow(found))
     con.register(f"{name}_permuted", _as_arrow(permuted(con, marts, name)))
     con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {_rows_sql(plan, marts, name)}")
     return name
@@ -136,7 +138,8 @@ def exact_comparison_sql(plan: CellPlan, comparison: str = COMPARISON) -> str:
     What each column is, `comparison_cards.CARDS` says; rates, differences and gains of rates are
     points from 0 to 100.
     `missing_reason`: why a row of one year has no `difference`, why one of a span has no `did`:
-    no_group, no_levels, or the break that lies between. Null where it has.
+    no_group, no_levels, the break that lies between, or too_few: a cell of a side has fewer
+    students than `comparison.minimum_n`. Null where it has.
     """
     values = ", ".join(f"{m.sql} AS {m.name}" for m in _MEASURES)
     return _ordered(plan, f"{values}, missing_reason", comparison)
@@ -171,7 +174,7 @@ def _ordered(plan: CellPlan, columns: str, comparison: str) -> str:
 
 def _counts(con: DuckDBPyConnection, name: str) -> dict[str, Floats]:
     """Return the numbers that the measures are computed from, null as NaN, in order of `row_no`."""
-    columns = ["family", "years", "is_whole", "is_contrast", "u_gain", "c_gain"]
+    columns = ["family", "hypothesis", "years", "is_whole", "is_contrast"]
     columns += [
         f"{side}_{year}{count}{end}"
         for side in "uc"
@@ -205,7 +208,7 @@ def _rows_sql(plan: CellPlan, marts: Marts, name: str) -> str:
         SELECT s.* , cell.org_level, cell.org_id, cell.org_name,
             {", ".join(f"cell.{d}" for d in dimensions)},
             counted.* EXCLUDE (row_no), permuted.* EXCLUDE (row_no),
-            counted.p_adjusted <= {largest!r} AS is_distinguishable
+            permuted.did_p_adjusted <= {largest!r} AS is_distinguishable
         FROM {name}_spans AS s
         JOIN {name}_cells AS cell ON {same}
             AND (cell.org_level, cell.org_id) = (s.unit_level, s.unit_id)

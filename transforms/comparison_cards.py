@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from transforms.cards import MeasureCard
+from transforms.comparison_school_cards import BH, FEW, Row
+from transforms.comparison_school_cards import ROWS as SCHOOL_ROWS
 
 MART = "mart_comparison"
 LEFT_OUT = (
@@ -28,14 +30,14 @@ SPAN = (
     f"rows of one year (from_year is school_year); across a break (scale, standard, population; of "
     f"ethnicities, a first year of the federal groups of 2024); {RATE}"
 )
+ROUNDED = (
+    "published: of the published, rounded numbers, so up to one unit of their last place off "
+    "(EL_EO: two), for what is rounded once of exact ones tells more of them than is published"
+)
+BOTH = f"{FEW}; {SPAN}"
 SCORES = (
     "rows of one year; across a break of scale or population; a student without a score; grades on "
     f"different scales are mixed; {NOT_SHOWN}"
-)
-SCHOOLS = (
-    "rows of one year, and against the district, all or the state; fewer than "
-    "comparison.fewest_schools other schools have the group in both years; published: one of the "
-    "cells of any of these schools is suppressed or coded, for its gain could be computed"
 )
 RATES = (
     "California Department of Education, Understanding the Summative ELPAC Reports: percent at a "
@@ -49,17 +51,15 @@ PARTNERS = (
     "Partners in School Innovation, 2008-09 report to donors: growth in percentage points of "
     "partner schools, their districts and the state, and of English learners"
 )
-DID = (
-    "variance of a sum of independent proportions: J. L. Fleiss, B. Levin, M. C. Paik, Statistical "
-    "methods for rates and proportions, 3rd edition (2003), chapter 3; design: J. D. Angrist, "
-    "J.-S. Pischke, Mostly Harmless Econometrics (2009), section 5.2"
+DID = "design: J. D. Angrist, J.-S. Pischke, Mostly Harmless Econometrics (2009), section 5.2"
+MOVER = (
+    "G. Y. Zou, A. Donner, Statistics in Medicine 27 (2008), 1693-1702, equation 7, of R. G. "
+    "Newcombe's margins, Statistics in Medicine 17 (1998), 873-890, method 10"
 )
-ERNST = (
-    "M. D. Ernst, Statistical Science 19 (2004), 676-685; P. H. Garthwaite, Biometrics 52 (1996), "
-    "1387-1393; B. Phipson, G. K. Smyth, Statistical Applications in Genetics and Molecular "
-    "Biology 9 (2010), article 39"
+CAFFO = (
+    "A. Agresti, B. Caffo, The American Statistician 54 (2000), 280-288; one year: J. L. Fleiss, "
+    "B. Levin, M. C. Paik, Statistical methods for rates and proportions, 3rd edition (2003), 3.1"
 )
-MANTEL = "S. Greenland, J. M. Robins, Biometrics 41 (1985), 55-68"
 CST = (
     "as performance_index of mart_achievement: in the style of California's Academic Performance "
     "Index, which it is not"
@@ -69,10 +69,8 @@ MEAN = (
     "CDE, CAASPP, comparing scores (caaspp.cde.ca.gov/caaspp2017/help_comparescores.aspx): no "
     "direct comparison between grades on scales of single grades"
 )
-BH = "Y. Benjamini, Y. Hochberg, Journal of the Royal Statistical Society B 57 (1995), 289-300"
 
-# name, title, formula, denominator, missing, source, example
-_ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
+_ROWS: tuple[Row, ...] = (
     (
         "n_tested",
         "Students of the unit: a partner school, all of a district, or a network",
@@ -114,7 +112,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
         "Difference of the rates in school_year, in percentage points",
         "pct_proficient - pct_compared; positive where the unit lies above",
         TWO,
-        RATE,
+        f"{FEW}; {RATE}",
         RATES,
         "47.0 - 43.4 = 3.6",
     ),
@@ -124,7 +122,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
         "Newcombe's hybrid score interval. Against a whole that the unit is part of (district, "
         "all, state): that of unit and remainder, times the remainder's share of the students",
         TWO,
-        f"{RATE}; the unit is the whole",
+        f"{FEW}, or the remainder has; {RATE}",
         NEWCOMBE,
         "-4.5 against the rest; against the district -4.5 * 500 / 700 = -3.2",
     ),
@@ -133,7 +131,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
         "Upper bound of the difference",
         "as difference_low",
         TWO,
-        f"{RATE}; the unit is the whole",
+        f"{FEW}, or the remainder has; {RATE}",
         NEWCOMBE,
         "11.7 against the rest; against the district 11.7 * 500 / 700 = 8.4",
     ),
@@ -180,7 +178,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
         "annual_gain / annual_gain_compared, only where both have gained: a ratio to a loss says "
         "nothing",
         FOUR,
-        f"either gain is 0 or below; {SPAN}",
+        f"either gain is 0 or below; {BOTH}",
         PARTNERS,
         "3.0 / 1.0 = 3.0: three times the district's annual growth",
     ),
@@ -189,69 +187,32 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
         "Difference in differences, in percentage points (contribution, not cause)",
         "gain - gain_compared",
         FOUR,
-        SPAN,
+        BOTH,
         DID,
         "7.0 - 3.4 = 3.6",
     ),
     (
         "did_low",
         "Lower bound of did, students as units",
-        "did - z sqrt(sum of p (1 - p) / n over both sides and years). Against a whole, of unit "
-        "and remainder. It takes students as if drawn one by one: schools differ by more, which "
-        "the permutation shows",
+        "did - m, m^2 being (margin of this year's difference below it)^2 + (that of from_year's "
+        "above it)^2, each as in difference_low. The years are taken as independent: where the "
+        "students are the same, bounds are too wide. Students are taken as if drawn one by one: "
+        "schools differ by more, which did_permutation_low shows and this does not",
         FOUR,
-        f"{SPAN}; no variance at all",
-        DID,
-        "3.6 - 1.96 * 5.85 = -7.9",
+        f"{FEW}, or the remainder has; {SPAN}",
+        MOVER,
+        "3.6 - sqrt(8.1^2 + 8.1^2) = -7.8",
     ),
     (
         "did_high",
         "Upper bound of did, students as units",
-        "as did_low",
+        "as did_low, with the margin of the year above and that of from_year below",
         FOUR,
-        f"{SPAN}; no variance at all",
-        DID,
-        "3.6 + 1.96 * 5.85 = 15.1",
+        f"{FEW}, or the remainder has; {SPAN}",
+        MOVER,
+        "3.6 + sqrt(8.1^2 + 7.9^2) = 14.9",
     ),
-    (
-        "did_schools",
-        "Difference in differences, schools as units (contribution, not cause)",
-        "mean gain of the unit's schools minus that of the other schools, of those with the group "
-        "in both years, each weighing n0 n1 / (n0 + n1); contrast EL_EO: 1 / sum of 1 / n",
-        "schools of the unit, and the district's schools that are no partner schools",
-        SCHOOLS,
-        MANTEL,
-        "(7 + 7) / 2 - (3 + 3 + 3 + 4 + 4) / 5 = 3.6",
-    ),
-    (
-        "did_permutation_low",
-        "Lower bound of did_schools",
-        "the least effect that the permutation of did_p_value does not reject, if it were taken "
-        "from every school of the unit (test inversion)",
-        "as did_schools",
-        f"{SCHOOLS}; so few ways that no bound can be given (below 1 / (1 - confidence))",
-        ERNST,
-        "2.7, where 1 of 21 ways remains",
-    ),
-    (
-        "did_permutation_high",
-        "Upper bound of did_schools",
-        "as did_permutation_low, the greatest",
-        "as did_schools",
-        f"{SCHOOLS}; so few ways that no bound can be given (below 1 / (1 - confidence))",
-        ERNST,
-        "5.0, where 1 of 21 ways remains",
-    ),
-    (
-        "did_p_value",
-        "p-value of did_schools by permutation over schools",
-        "share of all ways to choose as many of these schools whose did_schools is at least as far "
-        "from 0; of more than comparison.permutations ways, of so many drawn and the real one",
-        "ways of choosing schools",
-        SCHOOLS,
-        ERNST,
-        "1 of 21 ways to choose two schools of seven: 0.048",
-    ),
+    *SCHOOL_ROWS,
     (
         "n_schools",
         "Schools of the unit that have the group in both years",
@@ -273,10 +234,11 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
     (
         "pre_trend",
         "What the unit had gained on the others, per year, before from_year",
-        "(gain - gain_compared) / years, from the second last year before from_year that both have "
-        "to from_year. Near 0 where both went alike before; if not, did goes on with that",
+        "(gain - gain_compared) / years to from_year, from the second last of the earlier years in "
+        "which both have students enough and between which and from_year no break lies. Near 0 "
+        "where both went alike before; if not, did goes on with that",
         FOUR,
-        f"fewer than two earlier years within comparison.longest_span; {SPAN}",
+        f"fewer than two such years within comparison.longest_span; {BOTH}",
         DID,
         "10 to 34 against 20 to 30 in two years: (24 - 10) / 2 = 7.0",
     ),
@@ -293,9 +255,10 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
     (
         "el_share_change",
         "Change of the share of English learners, unit minus the others",
-        "as sed_share_change",
-        "students tested whose English-learner status is known",
-        f"rows of one year; it is known of nobody; {NOT_SHOWN}",
+        "as sed_share_change; learners (EL, ADEL) and of whom it is not known (TBD, UNKNOWN) as "
+        "not_el_status says",
+        "students tested of whom it is known whether they are learners",
+        f"rows of one year; it is known of nobody; rollups are without not_el_status; {NOT_SHOWN}",
         PARTNERS,
         "50 to 25 percent, elsewhere 0 to 0: -25.0",
     ),
@@ -311,7 +274,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
     (
         "index_gain",
         "Gain of the performance index of the unit since from_year",
-        "index in school_year - index in from_year",
+        f"index in school_year - index in from_year; {ROUNDED}",
         "students tested in the unit, in each year",
         f"assessments without weights; {SPAN}",
         CST,
@@ -320,7 +283,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
     (
         "distance_gain",
         "Change of the unit's mean distance from the standard",
-        "distance in school_year - distance in from_year",
+        f"distance in school_year - distance in from_year; {ROUNDED}",
         "students tested in the unit, in each year",
         f"assessments without cuts; a student without a score; {SPAN}",
         DFS,
@@ -329,7 +292,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
     (
         "mean_gain",
         "Change of the unit's mean scale score, on a vertical scale or in a single grade",
-        "mean in school_year - mean in from_year",
+        f"mean in school_year - mean in from_year; {ROUNDED}",
         "students tested in the unit, in each year",
         SCORES,
         MEAN,
@@ -338,18 +301,23 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
     (
         "p_value",
         "p-value: of did in rows of a span, of the difference in rows of one year",
-        "span: 2 Phi(-|did| / its standard error), as in did_low. One year: pooled score test of "
-        "the two rates (contrast EL_EO: by the four variances); against a whole, of the remainder",
+        "span: 2 Phi(-|d| / e), d being did with one success and one failure added to each cell of "
+        "students, p = (k + 1) / (n + 2), and e^2 the sum of p (1 - p) / (n + 2). One year: pooled "
+        "score test of the two rates (EL_EO: as a span, of four). Against a whole, of the "
+        "remainder. Students are taken as if drawn one by one and the years as independent",
         FOUR,
-        f"everybody or nobody is proficient; {SPAN}",
-        DID,
-        "z = 3.6 / 5.85: 0.54",
+        f"one year: everybody or nobody is proficient; {FEW}, or the remainder has; {SPAN}",
+        CAFFO,
+        "d = 3.54, e = 5.82, z = 0.61: 0.54",
     ),
     (
         "p_adjusted",
         "p_value, adjusted for all that is compared beside it",
-        "Benjamini-Hochberg over all p-values of one school_year, assessment, subject, test_window "
-        "and compared_to; published: over those published",
+        "Benjamini-Hochberg over the p-values of one metric of a release: of one school_year, "
+        "assessment, subject, test_window, compared_to, contrast and from_year (the difference in "
+        "one year is a metric, each span another). What stands in several rows of a unit with the "
+        "same numbers, as a roll-up that repeats a group, counts once; published: over those "
+        "published",
         "as p_value",
         "as p_value",
         BH,
@@ -357,13 +325,13 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
     ),
     (
         "is_distinguishable",
-        "Whether it is more than chance among students (contribution, not cause)",
-        "p_adjusted is at most 1 - confidence. In a span of few schools did_p_value is to be read "
-        "beside it, which asks for chance among schools",
-        "as p_value",
-        "as p_value",
+        "Whether did_schools is more than chance among schools (contribution, not cause)",
+        "did_p_adjusted is at most 1 - confidence. Only of spans against the rest of a district: "
+        "elsewhere p_value asks for chance among students alone, which does not answer it",
+        "ways of choosing schools",
+        "as did_p_adjusted: missing, and not no, where no test over schools can be made",
         BH,
-        "0.54 is more than 0.05: no",
+        "0.048 is not more than 0.05: yes; with four other schools: missing",
     ),
 )
 

@@ -17,7 +17,8 @@ from transforms.organisations import SYSTEM
 
 LEARNER_CONTRAST = "EL_EO"
 CONTRASTED = ("el_status", "EL", "EO")
-SHARES = {"sed_share": ("econ_status", "SED"), "el_share": ("el_status", "EL")}
+# Of English learners by the roll-up that says which statuses are a learner's, which no one's.
+SHARES = {"sed_share": ("econ_status", "SED"), "el_share": ("not_el_status", "EL")}
 SCORES = ("mean_scale_score", "distance_from_standard", "performance_index")
 # Of these a unit is a part, and they are compared as the part with its whole.
 WHOLES = ("district", "all", "state")
@@ -167,7 +168,8 @@ def _contrast_sql(place: tuple[str, ...], name: str) -> str:
 def _shares_sql(plan: CellPlan, place: tuple[str, ...], name: str) -> str:
     """Return SQL of the share, in percent, of two groups in the students of whom it is known.
 
-    Null where a number that it is made from is hidden, or where it is known of nobody.
+    Null where a number that it is made from is hidden, where it is known of nobody, and where the
+    students are not split by it.
     """
     columns = ", ".join(
         f"{_share(dimension, code) if dimension in plan.group_columns else 'NULL::DOUBLE'} AS {c}"
@@ -184,8 +186,9 @@ def _share(dimension: str, code: str) -> str:
         return f"coalesce(max(n_tested) FILTER (student_group = {group}), 0)"
 
     counts = f"('{ALL}', {unknown}, {own})"
+    is_split = f"bool_or(starts_with(student_group, {quoted(f'{dimension}=')}))"
     return (
-        f"if(bool_or(n_tested IS NULL) FILTER (student_group IN {counts}), NULL, "
+        f"if(NOT {is_split} OR bool_or(n_tested IS NULL) FILTER (student_group IN {counts}), NULL, "
         f"100 * {students(own)}::DOUBLE / "
         f"nullif({students(quoted(ALL))} - {students(unknown)}, 0))"
     )

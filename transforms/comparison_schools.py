@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.mart_models import Marts
-from transforms.statistics.permutation import permuted_difference, ways_to_choose
+from transforms.statistics.multiple import benjamini_hochberg
+from transforms.statistics.permutation import (
+    least_p_value,
+    permuted_difference,
+    ways_to_choose,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 MEASURES = ("did_schools", "did_permutation_low", "did_permutation_high", "did_p_value")
+ADJUSTED = "did_p_adjusted"
 # Numbers of one array that is worked on at a time: few enough to stay near the processor.
 BLOCK = 1_000_000
 
@@ -55,23 +61,28 @@ class SchoolSets:
         return self.starts[places][:, None] + np.arange(self.sizes[places[0]])
 
 
-_PERMUTED = "compared_to = 'rest' AND years IS NOT NULL AND u_gain IS NOT NULL"
+_PERMUTED = "compared_to = 'rest' AND years IS NOT NULL AND u_gain IS NOT NULL AND NOT is_few"
 
 
 def permuted(con: DuckDBPyConnection, marts: Marts, name: str) -> dict[str, Floats | Ints]:
-    """Return `row_no` and MEASURES of the rows that are held against the rest of a district.
+    """Return `row_no`, MEASURES and ADJUSTED of the rows held against the rest of a district.
 
     The mean gain of the unit's schools minus that of the others, a school's gain weighing
     n0 n1 / (n0 + n1), the reciprocal of its variance but for p (1 - p): Mantel and Haenszel's mean
-    of risk differences, each school a stratum of two years. NaN where there are fewer than
+    of risk differences, each school a stratum of two years. The permutation takes a gain to vary
+    inversely to that weight, as it does by chance among students. NaN where there are fewer than
     `comparison.fewest_schools` others, or the gain of a school is not known.
+
+    ADJUSTED is among the p-values of a family whose schools are enough for any p-value at all to be
+    1 - confidence or below, and NaN of others: what cannot be found is not looked for.
 
     Source: S. Greenland, J. M. Robins, Estimation of a common effect parameter from sparse
     follow-up data, Biometrics 41 (1985), 55-68; `statistics.permutation` for the rest.
     """
     spans = f"{name}_spans"
     rows = con.execute(
-        f"SELECT row_no, u_set, c_set FROM {spans} WHERE {_PERMUTED} AND u_set IS NOT NULL "
+        f"SELECT row_no, family, hypothesis, u_set, c_set FROM {spans} "
+        f"WHERE {_PERMUTED} AND u_set IS NOT NULL "
         f"AND c_schools >= {marts.comparison.fewest_schools} ORDER BY row_no"
     ).fetchnumpy()
     sets = SchoolSets.read(con, f"{name}_school_sets", spans)
@@ -79,10 +90,14 @@ def permuted(con: DuckDBPyConnection, marts: Marts, name: str) -> dict[str, Floa
         np.searchsorted(sets.numbers, np.asarray(rows[c], dtype=np.int64))
         for c in ("u_set", "c_set")
     )
-    found = np.full((len(MEASURES), len(ours)), np.nan)
+    found = np.full((len(MEASURES) + 1, len(ours)), np.nan)
     for places in _alike(sets.sizes[ours], sets.sizes[theirs]):
         found[:, places] = _permuted_alike(sets, ours[places], theirs[places], marts)
-    return {"row_no": np.asarray(rows["row_no"]), **dict(zip(MEASURES, found, strict=True))}
+    found[-1] = benjamini_hochberg(
+        found[-1], np.asarray(rows["family"]), np.asarray(rows["hypothesis"])
+    )
+    measures = zip((*MEASURES, ADJUSTED), found, strict=True)
+    return {"row_no": np.asarray(rows["row_no"]), **dict(measures)}
 
 
 def _alike(chosen: Ints, others: Ints) -> Iterator[Ints]:
@@ -93,17 +108,21 @@ def _alike(chosen: Ints, others: Ints) -> Iterator[Ints]:
 
 
 def _permuted_alike(sets: SchoolSets, ours: Ints, theirs: Ints, marts: Marts) -> Floats:
+    """Return MEASURES, and the p-value again where the schools are enough for a small one."""
     schools = np.hstack([sets.schools_of(ours), sets.schools_of(theirs)])
     chosen = int(sets.sizes[ours[0]])
-    found = np.full((len(MEASURES), len(schools)), np.nan)
+    found = np.full((len(MEASURES) + 1, len(schools)), np.nan)
     known = np.flatnonzero(~np.isnan(sets.gains[schools]).any(axis=1))
     if not known.size:
         return found
-    ways = ways_to_choose(chosen, schools.shape[1] - chosen, marts.comparison.permutations)
+    others = schools.shape[1] - chosen
+    ways = ways_to_choose(chosen, others, marts.comparison.permutations)
     for block in np.array_split(known, 1 + known.size * len(ways) // BLOCK):
         these = schools[block]
         result = permuted_difference(
             sets.gains[these], sets.weights[these], chosen, ways, marts.confidence
         )
-        found[:, block] = (result.difference, result.low, result.high, result.p_value)
+        found[:-1, block] = (result.difference, result.low, result.high, result.p_value)
+    if least_p_value(chosen, others, ways) <= 1 - marts.confidence:
+        found[-1] = found[-2]
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from configs.mart_models import Comparison
 from transforms.breaks import broken_sql
 from transforms.cell_plan import ALL, CellPlan, same_sql
 from transforms.comparison_cells import (
@@ -25,55 +26,45 @@ SIDES = ("u", "c")
 
 
 def span_tables(
-    plan: CellPlan, inputs: ComparisonInputs, longest: int, name: str
+    plan: CellPlan, inputs: ComparisonInputs, rule: Comparison, name: str
 ) -> Iterator[tuple[str, str]]:
     """Yield the tables of who stands beside whom, in order: the end of their name, and SQL.
 
     - `beside`: one row per SYSTEM, SIDE and PAIR: VALUES of the unit (`u_...`) and of what it is
-      compared with (`c_...`; null where that has no such cell), and their rates two years before
-      (`pre_year`, `u_pre_rate`, `c_pre_rate`), of the years that both have.
+      compared with (`c_...`; null where that has no such cell), and `is_few`: a cell of either has
+      fewer students than they are compared of.
     - `years`: each two years of an assessment and subject, and which breaks lie between.
     - `regrouped`: the student groups and PAIRs of which either side is another group than in a
       year before: `assessment`, `school_year`, `prior_year`, `student_group`, PAIR.
+    - `trends`: `pre_trend` by the key of `beside`, of the year that a span would begin with.
     - `school_sets`: the schools of an organisation that have a cell in both years of a span:
       `set_no`, `n_schools`, and in the order of their ids `gains` in points and `weights`.
     - `spans`: the rows of the mart, numbered by `row_no` in the order of their key.
     """
-    yield "beside", _beside_sql(name)
+    yield "beside", _beside_sql(rule.minimum_n, name)
     yield "years", _years_sql(inputs.breaks, name)
     yield "regrouped", _regrouped_sql(plan, inputs.group_breaks, name)
-    yield "school_sets", _school_sets_sql(longest, name)
-    yield "spans", _spans_sql(longest, name)
+    yield "trends", _trends_sql(rule.longest_span, name)
+    yield "school_sets", _school_sets_sql(rule.longest_span, name)
+    yield "spans", _spans_sql(rule.longest_span, name)
 
 
-def _beside_sql(name: str) -> str:
-    key = (*SYSTEM, *SIDE, *PAIR)
+def _beside_sql(minimum_n: int, name: str) -> str:
     values = ", ".join(f"{side}.{value} AS {side}_{value}" for side in SIDES for value in VALUES)
     system = ", ".join(SYSTEM)
-    before = ", ".join(
-        f"if(is_compared, lag({column}, 2) OVER pair, NULL) AS {given}"
-        for column, given in (
-            ("school_year", "pre_year"),
-            ("u_rate", "u_pre_rate"),
-            ("c_rate", "c_pre_rate"),
-        )
-    )
-    pair = ", ".join(c for c in key if c != "school_year")
+    students = ", ".join(f"{side}.{n}" for side in SIDES for n in ("n", "n_other"))
     return f"""
         WITH places AS (SELECT DISTINCT {system}, org_level, org_id FROM {name}_cells)
-        SELECT *, {before}
-        FROM (
-            SELECT {", ".join(f"u.{c}" for c in (*SYSTEM, *SIDE))}, p.*, {values},
-                u.is_hidden OR coalesce(c.is_hidden, false) AS is_hidden,
-                c.org_id IS NOT NULL AS is_compared
-            FROM {name}_units AS p
-            JOIN {name}_sides AS u ON (u.org_level, u.org_id) = (p.unit_level, p.unit_id)
-            JOIN places AS there ON {same_sql("there", "u", SYSTEM)}
-                AND (there.org_level, there.org_id) = (p.compared_level, p.compared_id)
-            LEFT JOIN {name}_sides AS c ON {same_sql("c", "u", (*SYSTEM, *SIDE))}
-                AND (c.org_level, c.org_id) = (p.compared_level, p.compared_id)
-        )
-        WINDOW pair AS (PARTITION BY {pair}, is_compared ORDER BY school_year)
+        SELECT {", ".join(f"u.{c}" for c in (*SYSTEM, *SIDE))}, p.*, {values},
+            u.is_hidden OR coalesce(c.is_hidden, false) AS is_hidden,
+            c.org_id IS NOT NULL AS is_compared,
+            coalesce(least({students}) < {minimum_n}, false) AS is_few
+        FROM {name}_units AS p
+        JOIN {name}_sides AS u ON (u.org_level, u.org_id) = (p.unit_level, p.unit_id)
+        JOIN places AS there ON {same_sql("there", "u", SYSTEM)}
+            AND (there.org_level, there.org_id) = (p.compared_level, p.compared_id)
+        LEFT JOIN {name}_sides AS c ON {same_sql("c", "u", (*SYSTEM, *SIDE))}
+            AND (c.org_level, c.org_id) = (p.compared_level, p.compared_id)
     """
 
 
@@ -109,6 +100,31 @@ def _regrouped_sql(plan: CellPlan, group_breaks: str, name: str) -> str:
     """
 
 
+def _trends_sql(longest: int, name: str) -> str:
+    """Return SQL of how the unit had gained on the others before a year, in points per year.
+
+    From the second last of the years that both sides have enough students in and that are
+    comparable with it. A year that is hidden is one of them, and leaves the trend hidden.
+    """
+    key = ", ".join(f"now.{c}" for c in (*SYSTEM, *SIDE, *PAIR))
+    same_groups = ("assessment", "student_group", *PAIR)
+    years = "(now.school_year, early.school_year)"
+    return f"""
+        SELECT {key}, ((now.u_rate - early.u_rate) - (now.c_rate - early.c_rate))
+            / (now.school_year - early.school_year) AS pre_trend
+        FROM {name}_beside AS now
+        JOIN {name}_beside AS early ON {same_sql("early", "now", (*TEST, *SIDE, *PAIR))}
+            AND early.school_year BETWEEN now.school_year - {longest} AND now.school_year - 1
+        JOIN {name}_years AS y ON {same_sql("y", "now", ("assessment", "subject"))}
+            AND (y.school_year, y.prior_year) = {years} AND NOT y.is_broken
+        LEFT JOIN {name}_regrouped AS g ON {same_sql("g", "now", same_groups)}
+            AND (g.school_year, g.prior_year) = {years}
+        WHERE now.is_compared AND early.is_compared AND NOT (now.is_few OR early.is_few)
+            AND g.assessment IS NULL
+        QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY early.school_year DESC) = 2
+    """
+
+
 def _school_sets_sql(longest: int, name: str) -> str:
     """Return SQL of school gains by organisation, span and side.
 
@@ -139,16 +155,26 @@ def _school_sets_sql(longest: int, name: str) -> str:
 
 
 def _spans_sql(longest: int, name: str) -> str:
+    """Return SQL of the rows, with the numbers of their family and of what they test.
+
+    A family is one metric (a contrast's difference in one year, or its change over so many years)
+    of one release and `compared_to`. The same numbers of one unit are of the same students, as
+    those of a roll-up that has no other code's students: one hypothesis.
+    """
     key = (*SYSTEM, *SIDE, *PAIR)
     frames = f"SELECT DISTINCT {', '.join((*SYSTEM, *PAIR))} FROM {name}_beside"
     order = ", ".join(f"now.{c}" for c in key)
     same_groups = ("assessment", "student_group", *PAIR)
+    family = (*SYSTEM, "compared_to", "contrast")
+    numbers = [f"{y}.{side}_{c}" for y in ("now", "before") for side in SIDES for c in COUNTS]
     return f"""
         WITH frames AS ({frames})
         SELECT row_number() OVER (ORDER BY {order}, f.school_year) AS row_no,
-            dense_rank() OVER (ORDER BY {", ".join(f"now.{c}" for c in (*SYSTEM, "compared_to"))})
+            dense_rank() OVER (ORDER BY {", ".join(f"now.{c}" for c in family)}, f.school_year)
                 AS family,
-            {order}, f.school_year AS from_year, {", ".join(_columns(longest))}
+            dense_rank() OVER (ORDER BY now.unit_level, now.unit_id, {", ".join(numbers)})
+                AS hypothesis,
+            {order}, f.school_year AS from_year, {", ".join(_columns())}
         FROM {name}_beside AS now
         JOIN frames AS f ON {same_sql("f", "now", (*TEST, *PAIR))}
             AND f.school_year BETWEEN now.school_year - {longest} AND now.school_year
@@ -156,12 +182,9 @@ def _spans_sql(longest: int, name: str) -> str:
             AND before.school_year = f.school_year AND f.school_year < now.school_year
         LEFT JOIN {name}_years AS y ON {same_sql("y", "now", ("assessment", "subject"))}
             AND (y.school_year, y.prior_year) = (now.school_year, f.school_year)
-        LEFT JOIN {name}_years AS e ON {same_sql("e", "now", ("assessment", "subject"))}
-            AND (e.school_year, e.prior_year) = (f.school_year, before.pre_year)
         LEFT JOIN {name}_regrouped AS gy ON {same_sql("gy", "now", same_groups)}
             AND (gy.school_year, gy.prior_year) = (now.school_year, f.school_year)
-        LEFT JOIN {name}_regrouped AS ge ON {same_sql("ge", "now", same_groups)}
-            AND (ge.school_year, ge.prior_year) = (f.school_year, before.pre_year)
+        LEFT JOIN {name}_trends AS t ON {same_sql("t", "before", key)}
         LEFT JOIN {name}_school_sets AS su ON {same_sql("su", "now", (*SYSTEM, *SIDE))}
             AND su.from_year = f.school_year
             AND (su.org_level, su.org_id) = (now.unit_level, now.unit_id)
@@ -171,7 +194,7 @@ def _spans_sql(longest: int, name: str) -> str:
     """
 
 
-def _columns(longest: int) -> Iterator[str]:
+def _columns() -> Iterator[str]:
     """Yield SQL of what the rows of a span have beside their key."""
     groups_hold = "gy.assessment IS NULL"
     rates_hold = f"NOT coalesce(y.is_broken, false) AND {groups_hold}"
@@ -181,6 +204,8 @@ def _columns(longest: int) -> Iterator[str]:
     yield f"now.compared_to IN ({wholes}) AS is_whole"
     yield f"now.contrast <> '{ALL}' AS is_contrast"
     yield "now.is_hidden OR coalesce(before.is_hidden, false) AS is_hidden"
+    yield "now.is_few OR coalesce(before.is_few, false) AS is_few"
+    yield "if(now.is_few, NULL, now.u_rate - now.c_rate) AS difference"
     yield "su.set_no AS u_set, sc.set_no AS c_set"
     yield "su.n_schools AS u_schools, sc.n_schools AS c_schools"
     for side in SIDES:
@@ -199,10 +224,7 @@ def _columns(longest: int) -> Iterator[str]:
             f"(now.u_{share} - before.u_{share}) - (now.c_{share} - before.c_{share}) "
             f"AS {share}_change"
         )
-    yield f"""if(before.pre_year >= f.school_year - {longest} AND {rates_hold} AND NOT e.is_broken
-            AND ge.assessment IS NULL,
-        ((before.u_rate - before.u_pre_rate) - (before.c_rate - before.c_pre_rate))
-            / (f.school_year - before.pre_year), NULL) AS pre_trend"""
+    yield f"if({rates_hold} AND NOT now.is_few, t.pre_trend, NULL) AS pre_trend"
     yield f"""CASE WHEN NOT now.is_compared THEN 'no_group'
         WHEN y.scale_break THEN 'scale_break'
         WHEN y.population_break THEN 'population_break'
@@ -210,6 +232,7 @@ def _columns(longest: int) -> Iterator[str]:
         WHEN f.school_year < now.school_year AND NOT coalesce(before.is_compared, false)
             THEN 'no_group'
         WHEN y.standard_break THEN 'standard_break'
+        WHEN now.is_few OR before.is_few THEN 'too_few'
         WHEN now.u_rate IS NULL OR now.c_rate IS NULL THEN 'no_levels'
         WHEN f.school_year < now.school_year
             AND (before.u_rate IS NULL OR before.c_rate IS NULL) THEN 'no_levels'

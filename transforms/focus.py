@@ -23,7 +23,7 @@ EARLY_GRADES = ("TK", "KG", "01", "02", "03")
 YEARLY = "annual"
 # Of a year the last of these that has results counts.
 _WINDOWS = ["fall", "winter", "spring", "summer", YEARLY]
-_LATEST_OF = "school_year, assessment, subject, district_id"
+_LATEST_OF = "school_year, assessment, subject, district_id, grade"
 # With four levels or more the lowest two count, else the lowest.
 _LEVELS_FOR_TWO = 4
 
@@ -32,11 +32,12 @@ def focus_students_sql(results: str, plan: CellPlan, focus: Focus, breaks: str) 
     """Return SQL of the restricted mart `focus_students`, ordered by place and priority.
 
     Grain: `school_year`, `assessment`, `subject`, `test_window`, `district_id`, `student_id`: each
-    student's scored result in the latest window of the year that the district has scored results
-    of, if there is a reason to look at it. Columns besides those: `local_student_id`, `school_id`,
-    `school_name`, `grade`, `performance_level`, `level_label`, `scale_score`, `distance_to_cut`
-    (score minus the lowest score of the proficient level of that subject, grade and year; null
-    where no cut is known), `reasons`, `priority`, `is_suggested`.
+    student's scored result in the latest window of the year in which the district has scored
+    results of that grade (in assessment and subject), if there is a reason to look at it. Columns
+    besides those: `local_student_id`, `school_id`, `school_name`, `grade`, `performance_level`,
+    `level_label`, `scale_score`, `distance_to_cut` (score minus the lowest score of the proficient
+    level of that subject, grade and year; null where no cut is known), `reasons`, `priority`,
+    `is_suggested`.
 
     `reasons` are joined by '+', in the order of `REASONS`:
     - `lowest_levels`: in the two lowest levels, or in the lowest where there are three or fewer;
@@ -50,9 +51,12 @@ def focus_students_sql(results: str, plan: CellPlan, focus: Focus, breaks: str) 
     What is not known, and what marts.yml does not count by (`prior_status`, the groups of English
     learners), is no reason.
 
-    `priority` counts from 1 within school, grade, subject, assessment and window: who has more
-    reasons comes first, then the lower level, the lower score, the lower id. `is_suggested` is true
-    of the first `per_grade_school`. Classes are in no file that is loaded, so none is named.
+    `priority` counts from 1 within school, grade, subject, assessment and window: who is known to
+    be below the proficient level (by level, else by score and cut) comes first, then who has more
+    reasons, then the lower level, the lower score, the lower id. `is_suggested` is true of the
+    first `per_grade_school` who are known to be below it, as the rule is of students below grade
+    level: who fell from a level above it to another is listed, not suggested. Classes are in no
+    file that is loaded, so none is named.
 
     Args:
         results: student results, whole slices, with the groups that are counted, and what
@@ -63,7 +67,8 @@ def focus_students_sql(results: str, plan: CellPlan, focus: Focus, breaks: str) 
     """
     reasons = ", ".join(f"if({name}, '{name}', NULL)" for name in REASONS)
     place = "school_year, assessment, subject, test_window, district_id, school_id, grade"
-    first = "reason_count DESC, performance_level NULLS LAST, scale_score NULLS LAST, student_id"
+    lowest = "performance_level NULLS LAST, scale_score NULLS LAST, student_id"
+    first = f"is_below DESC, reason_count DESC, {lowest}"
     return f"""
         WITH reasoned AS ({_reasoned_sql(results, plan, focus, breaks)}),
         chosen AS (
@@ -76,7 +81,7 @@ def focus_students_sql(results: str, plan: CellPlan, focus: Focus, breaks: str) 
             performance_level, level_label, scale_score, scale_score - cut AS distance_to_cut,
             reasons,
             (row_number() OVER (PARTITION BY {place} ORDER BY {first}))::INTEGER AS priority,
-            priority <= {focus.per_grade_school} AS is_suggested
+            is_below AND priority <= {focus.per_grade_school} AS is_suggested
         FROM chosen ORDER BY {place}, priority
     """
 
@@ -92,7 +97,9 @@ def _reasoned_sql(results: str, plan: CellPlan, focus: Focus, breaks: str) -> st
     early = ", ".join(map(quoted, EARLY_GRADES))
     prior = "r.prior_level" if PRIOR_STATUS in plan.one_way else "NULL"
     return f"""
-        SELECT r.*, l.level_label, c.cut, r.performance_level <= l.low_levels AS lowest_levels,
+        SELECT r.*, l.level_label, c.cut,
+            coalesce({below}, r.scale_score < c.cut, false) AS is_below,
+            r.performance_level <= l.low_levels AS lowest_levels,
             r.scale_score < c.cut AND c.cut - r.scale_score <= {near} AS near_cut,
             r.performance_level < {prior} AND NOT (scale_break OR standard_break) AS falling,
             {_long_term(plan)} AS long_term_el,
@@ -107,15 +114,17 @@ def _reasoned_sql(results: str, plan: CellPlan, focus: Focus, breaks: str) -> st
 
 
 def _latest_sql(results: str) -> str:
-    """Return SQL of one scored result of each student in the district's latest window."""
+    """Return SQL of one scored result of each student in the latest window of the grade."""
     return f"""
-        SELECT * FROM {results} WHERE is_scored
-        QUALIFY test_window = max_by(test_window, list_position({_WINDOWS}, test_window))
+        SELECT * FROM (
+            SELECT * FROM {results} WHERE is_scored
+            QUALIFY test_window = max_by(test_window, list_position({_WINDOWS}, test_window))
                 OVER (PARTITION BY {_LATEST_OF})
-            AND row_number() OVER (
-                PARTITION BY {", ".join(FOCUS_KEY)}
-                ORDER BY test_date DESC NULLS LAST, school_id, grade, performance_level, scale_score
-            ) = 1
+        )
+        QUALIFY row_number() OVER (
+            PARTITION BY {", ".join(FOCUS_KEY)}
+            ORDER BY test_date DESC NULLS LAST, school_id, grade, performance_level, scale_score
+        ) = 1
     """
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from transforms.cards import MeasureCard
 
 MART = "focus_students"
-_OF = "none: one row for a student's result in the latest window of the year"
+_OF = (
+    "none: one row for a student's result in the latest window of the year in which the district "
+    "has results of the grade, in that assessment and subject"
+)
 _LEFT_OUT = "students without a scored result in that window, and those with no reason"
 _PRACTICE = (
     "Partners in School Innovation: focal students, three to five of a classroom who are below "
@@ -55,14 +58,18 @@ CARDS: tuple[MeasureCard, ...] = (
         mart=MART,
         title="Place in the list of the school's grade",
         formula=(
-            "counted from 1 within school, grade, subject, assessment and window: more reasons "
-            "first, then the lower level, the lower score, the lower id; is_suggested: priority is "
+            "counted from 1 within school, grade, subject, assessment and window: those known to "
+            "be below the proficient level first, then more reasons, then the lower level, the "
+            "lower score, the lower id; is_suggested: below the proficient level, and priority is "
             "at most focus.per_grade_school"
         ),
         denominator=_OF,
         left_out=_LEFT_OUT,
         missing="never",
         source=f"{_PRACTICE}; classes are in no file that is loaded, so it is per school and grade",
-        example="two reasons at level 2 come before one reason at level 1",
+        example=(
+            "two reasons at level 2 come before one reason at level 1; who fell from level 4 to 3, "
+            "where 3 is proficient, comes last and is not suggested"
+        ),
     ),
 )

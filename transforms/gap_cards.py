@@ -2,8 +2,8 @@
 
 All worked examples are of the same students: of 100 boys 10, 30, 35 and 25 are at levels 1 to 4, of
 80 girls 20, 28, 22 and 10, and level 3 is proficient; a year before 61 of 100 boys and 36 of 100
-girls were. Scores lie at 2300 plus 50 for each level plus 0, 3, 6, 9 or 12 in turn. The gap is that
-of girls, with boys as the reference group.
+girls were; all are of one grade. Scores lie at 2300 plus 50 for each level plus 0, 3, 6, 9 or 12 in
+turn. The gap is that of girls, with boys as the reference group.
 """
 
 from __future__ import annotations
@@ -14,22 +14,39 @@ from transforms.cards import MeasureCard
 
 MART = "mart_gap"
 BOTH = "students tested in the group, and in the reference group"
-LEFT_OUT = "students who were not scored; they count on neither side"
+LEFT_OUT = (
+    "students who were not scored, and, where their source carries both, those with a level and no "
+    "score or a score and no level; they count on neither side"
+)
 FEW = (
     "a side has fewer students than gaps.minimum_n, or none; published: a cell that the number can "
     "be computed from is suppressed, or its rate is top or bottom coded"
 )
 RATE = f"{FEW}; a student of either side has no level"
 SCORES = f"{FEW}; a student of either side has no score, or grades on different scales are mixed"
-EFFECT = f"{SCORES}; published: fewer than gaps.effect_minimum_n on a side; no spread"
+EFFECT = (
+    f"{SCORES}; grade is all: the groups' grades would be held against one another too; no spread; "
+    "published: fewer than gaps.effect_minimum_n on a side"
+)
 V_MISSING = (
     f"{RATE}; fewer than gaps.effect_minimum_n students on a side; one group lies wholly above the "
-    "other"
+    "other; the standard error would be above 0.4: a few students at the ends would decide"
 )
 CHANGE = (
-    f"{RATE}; the same the year before; a break of the assessment between them; of ethnicities, a "
-    "first year of the federal groups of 2024"
+    f"{RATE}; no such group the year before, or no gap of it (prior_too_few, prior_no_group, "
+    "prior_no_levels); a break of the assessment between them; of ethnicities, a first year of the "
+    "federal groups of 2024"
 )
+CLOSURE = (
+    f"{CHANGE}; the gap of the year before is not positive (prior_not_positive), or its interval "
+    "includes 0 (prior_uncertain), so that a share of it is noise; closure_missing_reason of the "
+    "restricted mart says which"
+)
+MIXED_GRADES = (
+    "where grade is all and the groups lie in different grades, as English learners do in lower "
+    "ones, means differ by the grades too: compare means within a grade"
+)
+RATIO_BOUNDS = f"{RATE}; nobody of a side is proficient, or everybody of both"
 CDE = (
     "California Department of Education, Understanding the Summative ELPAC Reports: percent at a "
     "level, of students with scores"
@@ -120,7 +137,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
     (
         "mean_scale_score",
         "Mean score of the group",
-        "sum of scores / tested",
+        f"sum of scores / tested; {MIXED_GRADES}",
         "students tested in the group",
         SCORES,
         MEAN,
@@ -129,7 +146,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
     (
         "mean_reference",
         "Mean score of the reference group, or of the rest",
-        "sum of scores / tested",
+        f"sum of scores / tested; {MIXED_GRADES}",
         "students tested in the reference group",
         SCORES,
         MEAN,
@@ -185,7 +202,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
         "Lower bound of the ratio of rates",
         "ratio / exp(z sqrt((1 - p1) / (n1 p1) + (1 - p2) / (n2 p2)))",
         BOTH,
-        f"{RATE}; nobody of a side is proficient",
+        RATIO_BOUNDS,
         KATZ,
         "0.6667 / exp(1.95996 * sqrt(0.6 / 32 + 0.4 / 60)) = 0.488",
     ),
@@ -194,7 +211,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
         "Upper bound of the ratio of rates",
         "ratio * exp(z sqrt((1 - p1) / (n1 p1) + (1 - p2) / (n2 p2)))",
         BOTH,
-        f"{RATE}; nobody of a side is proficient",
+        RATIO_BOUNDS,
         KATZ,
         "0.6667 * exp(1.95996 * sqrt(0.6 / 32 + 0.4 / 60)) = 0.911",
     ),
@@ -206,15 +223,6 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
         f"{RATE}; everybody of the reference is proficient",
         KATZ,
         "60 / 40 = 1.5",
-    ),
-    (
-        "p_value",
-        "Chance of a gap so large if both rates were one (pooled score test, two-sided)",
-        "2 Phi(-|p1 - p2| / sqrt(p (1 - p) (1 / n1 + 1 / n2))), p the rate of both together",
-        BOTH,
-        f"{RATE}; nobody, or everybody, of both is proficient",
-        "J. L. Fleiss, B. Levin, M. C. Paik, Statistical methods for rates and proportions (2003)",
-        "2 * Phi(-0.2 / sqrt(0.51111 * 0.48889 * (1 / 100 + 1 / 80))) = 0.0076",
     ),
     (
         "gap_change",
@@ -230,7 +238,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
         "By how many percent the gap has closed since the year before",
         "100 * (1 - gap_points / gap_points of the year before)",
         "the gap of the year before",
-        f"{CHANGE}; the gap of the year before is not positive",
+        CLOSURE,
         ROCI,
         "100 * (1 - 20 / 25) = 20.0",
     ),
@@ -239,7 +247,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str], ...] = (
         "Whether the gap has closed by as much as the goal of a year",
         "gap_closure_pct >= gaps.closure_goal_pct",
         "the gap of the year before",
-        f"{CHANGE}; the gap of the year before is not positive",
+        CLOSURE,
         ROCI,
         "20.0 >= 20 = true",
     ),

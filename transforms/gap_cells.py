@@ -28,6 +28,10 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 REST = "rest"
+# Why there is no gap: nobody on the other side, a side too small, or a student without a level. The
+# last is seen by the numbers themselves.
+MISSING_REASONS = ("no_group", "too_few")
+NO_LEVELS = "no_levels"
 # Why there is no change since the year before; a system's entry is a position in this.
 CHANGE_REASONS = (
     None,
@@ -36,7 +40,10 @@ CHANGE_REASONS = (
     "standard_break",
     "population_break",
     GROUP_BREAK,
+    *(f"prior_{reason}" for reason in (*MISSING_REASONS, NO_LEVELS)),
 )
+# Why it is not said by how much a gap has closed.
+CLOSURE_REASONS = (*CHANGE_REASONS, "prior_not_positive", "prior_uncertain")
 N, PROFICIENT, SCORES, SCORE_SUM, SCORE_SQUARES, LEVEL_1 = range(6)
 SUMS = ("n_tested", "n_proficient", "n_scores", "score_sum", "score_squares")
 
@@ -97,7 +104,7 @@ class Pairs:
 
     own: the groups. parent: the same of all codes of the dimension. sibling: the reference group,
     -1 where it is not among the cells with students enough; `has_sibling` whether there is one at
-    all. `is_reference`: the own cell is the reference itself.
+    all. `is_reference`: the own cell is the reference itself. `is_one_grade`: it is of one grade.
     """
 
     dimension: str
@@ -106,6 +113,7 @@ class Pairs:
     sibling: Ints
     has_sibling: Flags
     is_reference: Flags
+    is_one_grade: Flags
 
 
 def read_cells(
@@ -238,16 +246,17 @@ def pairs_of(
     keyed = ids[own]
     parents = keyed & ~mask
     bits = None if reference is None else keys.bits(dimension, reference)
-    nowhere = np.full(len(own), -1)
+    nowhere, is_one_grade = np.full(len(own), -1), keyed & keys.mask("grade") != 0
     if bits is None:
         no, is_reference = nowhere >= 0, np.full(len(own), reference is None)
-        return Pairs(dimension, own, found(ids, parents), nowhere, no, is_reference)
+        return Pairs(dimension, own, found(ids, parents), nowhere, no, is_reference, is_one_grade)
     sibling = found(ids, parents | bits)
     has_sibling = sibling >= 0
     left = np.flatnonzero(~has_sibling)
     has_sibling[left] = found(arrays.small_ids, parents[left] | bits) >= 0
     is_reference = keyed & mask == bits
-    return Pairs(dimension, own, found(ids, parents), sibling, has_sibling, is_reference)
+    parent = found(ids, parents)
+    return Pairs(dimension, own, parent, sibling, has_sibling, is_reference, is_one_grade)
 
 
 def found(ids: Ints, wanted: Ints) -> Ints:

@@ -19,15 +19,11 @@ from transforms.gap_cells import (
 )
 from transforms.statistics.effects import hedges_g, variance
 from transforms.statistics.ordinal import v_statistic
-from transforms.statistics.proportions import (
-    newcombe_difference,
-    risk_ratio,
-    two_proportion_p_value,
-)
+from transforms.statistics.proportions import newcombe_difference, risk_ratio
 
-# The last step of the fit of V: what is left after it is at most a ten-thousandth of its standard
-# error (docs/decisions/0018-gaps.md).
-V_TOLERANCE = 1e-4
+# Above this standard error V hangs on a few students at the ends of the scale, and may be twice
+# what their counts say (docs/decisions/0018-gaps.md).
+LARGEST_V_ERROR = 0.4
 
 
 @dataclass(frozen=True)
@@ -36,10 +32,12 @@ class Side:
 
     sums: as in CellArrays, one column per pair.
     averages: whether all its scores lie on one scale.
+    is_one_grade: whether all its students are of one grade.
     """
 
     sums: Floats
     averages: Flags
+    is_one_grade: Flags
 
     @property
     def n(self) -> Floats:
@@ -82,8 +80,7 @@ def measures(group: Side, other: Side, marts: Marts) -> dict[str, Floats]:
     `other` is what the group is held against: the reference group, or the rest.
     """
     k, k_other = group.proficient, other.proficient
-    given = (k_other, other.n, k, group.n)
-    low, high = newcombe_difference(*given, marts.confidence)
+    low, high = newcombe_difference(k_other, other.n, k, group.n, marts.confidence)
     pct, pct_other = 100 * k / group.n, 100 * k_other / other.n
     ratio, ratio_low, ratio_high = risk_ratio(k, group.n, k_other, other.n, marts.confidence)
     not_ratio = _ratio((group.n - k) * other.n, group.n * (other.n - k_other))
@@ -99,13 +96,18 @@ def measures(group: Side, other: Side, marts: Marts) -> dict[str, Floats]:
         "risk_ratio_low": ratio_low,
         "risk_ratio_high": ratio_high,
         "not_proficient_ratio": not_ratio,
-        "p_value": two_proportion_p_value(*given),
         **_effects(group, other),
         **_v(group, other, marts.gaps.effect_minimum_n),
     }
 
 
 def _effects(group: Side, other: Side) -> dict[str, Floats]:
+    """Return means and effect size; no effect size of grades together.
+
+    On a vertical scale the difference of two groups over all grades is also one of their grades:
+    where English learners are mostly in the lower grades, it is not what lies between them and
+    others of their age.
+    """
     mean, mean_other = group.mean(), other.mean()
     g, error = hedges_g(
         (other.n, group.n), (mean_other, mean), (other.variance(), group.variance())
@@ -113,8 +115,8 @@ def _effects(group: Side, other: Side) -> dict[str, Floats]:
     return {
         "mean_scale_score": mean,
         "mean_reference": mean_other,
-        "effect_size": g,
-        "effect_size_se": error,
+        "effect_size": np.where(group.is_one_grade, g, np.nan),
+        "effect_size_se": np.where(group.is_one_grade, error, np.nan),
     }
 
 
@@ -124,8 +126,10 @@ def _v(group: Side, other: Side, minimum_n: int) -> dict[str, Floats]:
     rows = np.flatnonzero(enough & group.is_levelled & other.is_levelled)
     if len(rows):
         v[rows], error[rows] = v_statistic(
-            other.levels[:, rows].T, group.levels[:, rows].T, V_TOLERANCE
+            other.levels.take(rows, axis=1).T, group.levels.take(rows, axis=1).T
         )
+    uncertain = error > LARGEST_V_ERROR
+    v[uncertain] = error[uncertain] = np.nan
     return {"v": v, "v_se": error}
 
 

@@ -9,13 +9,21 @@ from typing import Any
 import numpy as np
 
 from configs.mart_models import Marts
-from transforms.gap_cells import PROFICIENT, REST, CellArrays, Flags, Ints, N, Pairs
+from transforms.gap_cells import (
+    MISSING_REASONS,
+    PROFICIENT,
+    REST,
+    CellArrays,
+    Flags,
+    Ints,
+    N,
+    Pairs,
+)
 from transforms.gap_measures import Side, measures
 
 # Pairs at a time: enough for NumPy's own cost not to count, few enough for the processor's cache.
 BLOCK = 32_768
-NO_GROUP, TOO_FEW = range(2)
-MISSING_REASONS = ("no_group", "too_few")
+NO_GROUP, TOO_FEW = range(len(MISSING_REASONS))
 
 Columns = dict[str, Any]
 
@@ -86,11 +94,13 @@ class PairBlock:
         """Return the measures of pairs against their siblings, then of pairs against their rest."""
         sums, pairs = self._cells.sums, self._pairs
         rows = np.concatenate([siblings, rests])
-        own = sums[:, pairs.own[rows]]
-        other = sums[:, np.concatenate([pairs.sibling[siblings], pairs.parent[rests]])]
+        # `take` keeps each sum in one piece of memory, which an index of the columns does not.
+        own = sums.take(pairs.own[rows], axis=1)
+        others = np.concatenate([pairs.sibling[siblings], pairs.parent[rests]])
+        other = sums.take(others, axis=1)
         other[:, len(siblings) :] -= own[:, len(siblings) :]
-        averages = self._averages[rows]
-        return measures(Side(own, averages), Side(other, averages), self._marts)
+        scores = self._averages[rows], pairs.is_one_grade[rows]
+        return measures(Side(own, *scores), Side(other, *scores), self._marts)
 
     def _missing(self, rows: Flags, has_other: Flags) -> Columns:
         own = self._pairs.own[rows]

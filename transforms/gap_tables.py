@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from transforms.gap_cells import CHANGE_REASONS
+from transforms.gap_cells import CHANGE_REASONS, CLOSURE_REASONS, MISSING_REASONS
 from transforms.gap_changes import YearGaps
-from transforms.gap_pairs import MISSING_REASONS, Columns, Compared
+from transforms.gap_pairs import Columns, Compared
 
 WORD = pa.dictionary(pa.int8(), pa.string())
 NAMES = ("dimension", "reference")
@@ -20,7 +20,7 @@ MEASURES = (
     *("pct_proficient", "pct_reference", "gap_points", "gap_low", "gap_high"),
     *("mean_scale_score", "mean_reference"),
     *("effect_size", "effect_size_se", "v", "v_se"),
-    *("risk_ratio", "risk_ratio_low", "risk_ratio_high", "not_proficient_ratio", "p_value"),
+    *("risk_ratio", "risk_ratio_low", "risk_ratio_high", "not_proficient_ratio"),
 )
 CHANGES = ("gap_change", "gap_closure_pct", "meets_goal")
 
@@ -38,6 +38,7 @@ CHANGED = pa.schema(
         ("gap_closure_pct", pa.float64()),
         ("meets_goal", pa.bool_()),
         ("change_missing_reason", WORD),
+        ("closure_missing_reason", WORD),
         ("change_is_shown", pa.bool_()),
     ]
 )
@@ -58,7 +59,14 @@ class Part:
 def part_of(compared: Compared) -> Part:
     """Return a block as Arrow; NaN becomes null."""
     measured, names = compared.measured, (compared.dimension, compared.reference)
-    gaps = YearGaps(measured["cell_id"], measured["gap_points"], measured.get("is_shown"))
+    gaps = YearGaps(
+        measured["cell_id"],
+        measured["gap_points"],
+        measured["gap_low"],
+        measured.get("is_shown"),
+        compared.missing["cell_id"],
+        compared.missing["reason"],
+    )
     return Part(
         *names, gaps, _batch(COMPARED, measured, names), missing_batch(compared.missing, *names)
     )
@@ -99,11 +107,18 @@ def _array(values: Any, field: pa.Field, rows: int) -> pa.Array:
 
 def year_gaps(parts: Sequence[Part]) -> YearGaps:
     """Return the gaps of all blocks of one dimension and reference, in the order of their cells."""
-    ids, points = (
-        np.concatenate([getattr(part.gaps, name) for part in parts]) for name in ("ids", "points")
+
+    def all_of(name: str) -> Any:
+        return np.concatenate([getattr(part.gaps, name) for part in parts])
+
+    return YearGaps(
+        all_of("ids"),
+        all_of("points"),
+        all_of("low"),
+        None if parts[0].gaps.is_shown is None else all_of("is_shown"),
+        all_of("missing_ids"),
+        all_of("missing_reason"),
     )
-    shown = [part.gaps.is_shown for part in parts if part.gaps.is_shown is not None]
-    return YearGaps(ids, points, np.concatenate(shown) if shown else None)
 
 
 def with_changes(parts: Sequence[Part], changes: Columns) -> pa.Table:
@@ -113,6 +128,7 @@ def with_changes(parts: Sequence[Part], changes: Columns) -> pa.Table:
         **changes,
         "meets_goal": pa.array(changes["meets_goal"], mask=np.isnan(changes["gap_closure_pct"])),
         "change_missing_reason": _words(changes["change_reason"], CHANGE_REASONS),
+        "closure_missing_reason": _words(changes["closure_reason"], CLOSURE_REASONS),
     }
     for field in CHANGED:
         table = table.append_column(field, _array(columns.get(field.name), field, len(table)))

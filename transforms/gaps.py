@@ -20,7 +20,9 @@ from transforms.cell_keys import CellKeys
 from transforms.cell_plan import CellPlan, quoted
 from transforms.cells import CELLS
 from transforms.gap_cells import (
-    CHANGE_REASONS,
+    CLOSURE_REASONS,
+    MISSING_REASONS,
+    NO_LEVELS,
     REST,
     CellArrays,
     CellSet,
@@ -32,18 +34,17 @@ from transforms.gap_cells import (
     read_systems,
 )
 from transforms.gap_changes import Earlier, changes, read_earlier
-from transforms.gap_pairs import MISSING_REASONS, PairBlock, blocks
+from transforms.gap_pairs import PairBlock, blocks
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
 GAPS = "gaps"
-NO_LEVELS = "no_levels"
+REASONS = ("missing_reason", "change_missing_reason", "closure_missing_reason")
 MEASURES = (*tables.COUNTS, *tables.MEASURES, *tables.CHANGES)
 EFFECT_DECIMALS = 2
 RATIO_DECIMALS = 2
-P_DECIMALS = 4
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def _types(name: str, plan: CellPlan, marts: Marts) -> Iterator[str]:
     words = {
         "dimension": sorted((*plan.crossed, *plan.side_columns)),
         "reference": sorted({REST, *marts.gaps.references.values()}),
-        "reason": sorted({NO_LEVELS, *MISSING_REASONS, *filter(None, CHANGE_REASONS)}),
+        "reason": sorted({NO_LEVELS, *MISSING_REASONS, *filter(None, CLOSURE_REASONS)}),
     }
     for word, values in words.items():
         listed = ", ".join(map(quoted, values))
@@ -175,12 +176,15 @@ def exact_gap_sql(gaps: Gaps) -> str:
 
     Columns: the key of the cell, `dimension`, `reference` (a code, or 'rest'), every measure
     unrounded, `missing_reason` (why there is no gap: no_group, too_few, no_levels),
-    `change_missing_reason` (why there is no change: the same, no_prior, or a break),
-    `suppressed` (what is done in mart_gap; null without decisions). One row for each cell of
+    `change_missing_reason` (why there is no change: the same; a break; no_prior, where the year
+    before has no such row; prior_no_group, prior_too_few, prior_no_levels, where that row has no
+    gap), `closure_missing_reason` (why there is no closure: the same as of the change;
+    prior_not_positive; prior_uncertain, where the interval of that gap includes 0), `suppressed`
+    (what is done in mart_gap; null without decisions). One row for each cell of
     `gaps.minimum_n` students and more, and each dimension that it is split by and, the reference's
     own cell excepted, each of its references. Of smaller cells nothing could be said.
     """
-    columns = (*MEASURES, "missing_reason", "change_missing_reason", "suppressed")
+    columns = (*MEASURES, *REASONS, "suppressed")
     return _in_words(gaps, ", ".join(columns))
 
 
@@ -203,7 +207,6 @@ def _published(marts: Marts) -> Iterator[str]:
         **dict.fromkeys(("mean_scale_score", "mean_reference"), marts.score_decimals),
         **dict.fromkeys(("effect_size", "effect_size_se", "v", "v_se"), EFFECT_DECIMALS),
         **dict.fromkeys((c for c in tables.MEASURES if "ratio" in c), RATIO_DECIMALS),
-        "p_value": P_DECIMALS,
         "gap_change": marts.pct_decimals,
         "gap_closure_pct": marts.pct_decimals,
     }
@@ -237,15 +240,18 @@ def _all(gaps: Gaps) -> str:
     reason = f"if(gap_points IS NULL, '{NO_LEVELS}', NULL)"
     words = ", ".join(f"{c}::VARCHAR::{name}_{c} AS {c}" for c in tables.NAMES)
     because = f"missing_reason::VARCHAR::{name}_reason"
+    of_change = ", ".join(
+        f"coalesce({reason}, {c}::VARCHAR)::{name}_reason AS {c}" for c in REASONS[1:]
+    )
     hidden = "true" if gaps.is_decided else "NULL::BOOLEAN"
     return f"""(
         SELECT * REPLACE ({words},
-                coalesce({reason}, change_missing_reason::VARCHAR)::{name}_reason
-                    AS change_missing_reason),
+                {of_change}),
             {reason}::{name}_reason AS missing_reason, NOT is_shown AS suppressed
         FROM {name}_measured
         UNION ALL BY NAME
         SELECT * REPLACE ({words}, {because} AS missing_reason),
-            {because} AS change_missing_reason, {hidden} AS suppressed
+            {because} AS change_missing_reason, {because} AS closure_missing_reason,
+            {hidden} AS suppressed
         FROM {name}_missing
     )"""

@@ -14,6 +14,10 @@ _MATCHED_MISSING = (
     "Where a new scale or new standards lie between, where a matched student has no level, where "
     "nobody is matched; in reporting where it would tell about each student."
 )
+_LEAVERS = (
+    "In reporting the mean gain of matched students is also hidden where it would tell what few, "
+    "who have left since, had been, and wherever pct_prior of the row is."
+)
 _APART = (
     "Nobody: all who were tested count, each year's for itself. The two sides are not the same "
     "students."
@@ -28,7 +32,8 @@ _NYSED = (
 _NWEA = "NWEA, community.nwea.org, DOC-1642 and DOC-1630; docslib.org/doc/2972261 (norm years)."
 _VENDOR_MISSING = (
     "Where the file carries none. One norm year and one measure to a row: they are never mixed. In "
-    "reporting also where too few have it, or too few of those tested have none."
+    "reporting also where too few have it, or too few of those tested have none; all measures of a "
+    "cell are shown, or none."
 )
 
 CARDS: tuple[MeasureCard, ...] = (
@@ -42,7 +47,10 @@ CARDS: tuple[MeasureCard, ...] = (
         missing=(
             "Where either side has nobody or no levels, and across a break: a new scale, new "
             "standards, or, unless students are matched, a year in which not all were tested and, "
-            "of ethnicities, the first year of the federal groups of 2024."
+            "of ethnicities, the first year of the federal groups of 2024. In reporting, matched: "
+            "where what students had been would tell about each of them or of the few who have "
+            "left; bounds only where mart_transition shows the matrix, for how many reached the "
+            "standard both times follows from them."
         ),
         source=f"{_NYSED}; {_NEWCOMBE}",
         example="56 of 70 now, 48 of 80 before: 80.0 - 60.0 = 20.0 points, from 5.2 to 33.4.",
@@ -56,7 +64,7 @@ CARDS: tuple[MeasureCard, ...] = (
         left_out=f"cross_section and cohort: {_APART} matched: {_NOT_MATCHED}",
         missing=(
             "Where somebody has no score, across a new scale, and between grades of an assessment "
-            "whose scale does not run over the grades."
+            f"whose scale does not run over the grades. {_LEAVERS}"
         ),
         source=(
             "CDE, CAASPP, comparing scores (caaspp.cde.ca.gov/caaspp2017/help_comparescores.aspx): "
@@ -71,7 +79,9 @@ CARDS: tuple[MeasureCard, ...] = (
         formula="mean of (score - cut of its own grade and year) now - the same before",
         denominator="all who were tested on each side; matched: n_matched",
         left_out=f"cross_section and cohort: {_APART} matched: {_NOT_MATCHED}",
-        missing="Where no cut is known, where somebody has no score, and across a break.",
+        missing=(
+            f"Where no cut is known, where somebody has no score, and across a break. {_LEAVERS}"
+        ),
         source="CDE, cde.ca.gov/ta/ac/cm/statuschangedata2019.asp (change: DFS less prior DFS).",
         example="40 points gained while the cut rose from 200 in grade 3 to 250 in grade 4: -10.",
     ),

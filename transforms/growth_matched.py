@@ -59,7 +59,7 @@ def matched_sql(plan: CellPlan, matched: str, shown: str | None, privacy: str | 
     scores = "is_vertical AND n_gains = n_matched AND NOT scale_break"
     flags = ", ".join(
         f"coalesce(p.hides_{what}, true) AS hides_{what}" if privacy else f"true AS hides_{what}"
-        for what in ("prior", "movement", "low")
+        for what in ("prior", "movement", "low", "matrix")
     )
     is_hidden, joined = "true", ""
     if shown:

@@ -18,6 +18,7 @@ RATE = (
     "a side has nobody, or a student without a level; new scales or new standards lie between; "
     f"rows of vendors; {SUPPRESSED}"
 )
+BOUNDS = f"{RATE}; published: of matched students where their matrix is hidden"
 MOVED = (
     "rows that match nobody; a matched student has no level; new scales or new standards lie "
     f"between; published: it would tell about each student; {SUPPRESSED}"
@@ -99,7 +100,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str, str, str], ...] = (
         "Newcombe's hybrid score interval: of two groups, or of the same students twice",
         "n_tested and n_prior; rows of type matched: n_matched",
         f"{NOT_TESTED}; matched: {NOT_MATCHED}",
-        RATE,
+        BOUNDS,
         NEWCOMBE,
         "56 of 70 now, 48 of 80 before: 5.2",
     ),
@@ -110,7 +111,7 @@ _ROWS: tuple[tuple[str, str, str, str, str, str, str, str, str], ...] = (
         "as change_low",
         "n_tested and n_prior; rows of type matched: n_matched",
         f"{NOT_TESTED}; matched: {NOT_MATCHED}",
-        RATE,
+        BOUNDS,
         NEWCOMBE,
         "56 of 70 now, 48 of 80 before: 33.4",
     ),

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from configs.mart_models import Suppression
+from transforms.cell_pairs import codes_met
 from transforms.cell_plan import ALL, CellPlan
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.growth_statistics import transition
@@ -47,8 +48,9 @@ def hide_movement(
 
     Grain: `cell_id` of the growth cells that may be shown at all, which are those split by grade
     and by nothing else, or by one of the dimensions that `prior_status` is crossed with. Booleans:
-    `hides_prior` (the rate before), `hides_movement` (up, same, down), `hides_low` (those who began
-    low), `hides_matrix` (the transitions, whole).
+    `hides_prior` (what the students were: the rate before, how many began low, the mean before,
+    which a mean gain tells), `hides_movement` (up, same, down), `hides_low` (who of those who began
+    low moved up), `hides_matrix` (the transitions, whole; wherever one of the others is).
 
     Args:
         con: an in-memory connection.
@@ -79,32 +81,37 @@ def hidden_numbers(
 ) -> pd.DataFrame:
     """Return `cell_id` and what each cell of one system hides, see `hide_movement`."""
     n = _ints(cells, "n_matched")
+    enough = n >= rule.minimum_n
+    levelled = enough & cells["is_levelled"].to_numpy(dtype=bool)
     # Last year's published cell less these students is whoever has left: they may be few.
     left = np.abs(cells["n_cohort"].to_numpy(dtype=float, na_value=np.nan) - n)
-    leavers = (left > 0) & (left < rule.minimum_n)
-    prior = leavers | is_extreme(_ints(cells, "prior_proficient"), n, rule)
+    leavers = enough & (left > 0) & (left < rule.minimum_n)
     movement = np.zeros(len(cells), dtype=bool)
     for column in ("n_up", "n_same", "n_down"):
-        movement |= is_extreme(_ints(cells, column), n, rule)
+        movement |= levelled & is_extreme(_ints(cells, column), n, rule)
     low, up = _ints(cells, "n_low_prior"), _ints(cells, "n_low_up")
-    began_low = leavers | movement | is_few(low, n, rule) | is_extreme(up, low, rule)
-    matrix = prior | began_low | _has_telling_row(cells, plan, rule)
-    dimensions = Dimensions(plan.crossed_with, ())
-    spoken_of = cells["is_levelled"].to_numpy(dtype=bool) & (n >= rule.minimum_n)
-    flags = (prior, movement, began_low, matrix)
-    lines = Lines.of(cells, splits, dimensions)
-    closed = (lines.close(one & spoken_of) for one in flags)
-    return pd.DataFrame({"cell_id": cells["cell_id"], **dict(zip(HIDDEN, closed, strict=True))})
+    # Where the standard begins at the third level, who began low is who had not reached it.
+    prior = is_extreme(_ints(cells, "prior_proficient"), n, rule) | is_few(low, n, rule)
+    low_up, telling = is_extreme(up, low, rule), _has_telling_row(cells, plan, rule)
+    # A matrix has all the numbers, so it is hidden wherever one of them is.
+    lines = Lines.of(cells, splits, Dimensions(plan.crossed_with, ()))
+    hides_prior = lines.close(leavers | levelled & prior)
+    hides_movement = lines.close(movement)
+    hides_low = lines.close(hides_prior | hides_movement | levelled & low_up)
+    hides_matrix = lines.close(hides_low | levelled & telling)
+    flags = (hides_prior, hides_movement, hides_low, hides_matrix)
+    return pd.DataFrame({"cell_id": cells["cell_id"], **dict(zip(HIDDEN, flags, strict=True))})
 
 
 def hide_vendor(
     con: DuckDBPyConnection, plan: CellPlan, vendor: str, growth_cells: str, rule: Suppression
 ) -> str:
-    """Make table `<vendor>_hidden` and return its name: the rows of vendors that are not shown.
+    """Make table `<vendor>_hidden` and return its name: the cells whose vendors are not shown.
 
-    Grain: `cell_id`, `growth_measure`, `growth_norm`. A row is hidden where its students, or the
-    tested students who have no such measure, are too few, where nearly all or none met their
-    growth, and where that could be had from other rows.
+    Grain: `cell_id`. All of a cell's measures and norms are hidden where the students of one of
+    them, or the tested students who have no such measure, of this norm or of any, are too few,
+    where nearly all or none met their growth, and where that could be had from other cells. It is
+    one decision for all, since different measures are of the same students for the most part.
 
     Args:
         con: an in-memory connection.
@@ -114,50 +121,83 @@ def hide_vendor(
         rule: smallest group and extreme bands.
     """
     name = f"{vendor}_hidden"
-    key = (*SYSTEM, "growth_measure", "growth_norm")
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {name} "
-        "(cell_id BIGINT, growth_measure VARCHAR, growth_norm VARCHAR)"
-    )
-    for part in con.execute(f"SELECT DISTINCT {', '.join(key)} FROM {vendor}").fetchall():
-        system, measure = part[: len(SYSTEM)], part[len(SYSTEM) :]
-        cells = _vendor_cells_of(con, vendor, growth_cells, part)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} (cell_id BIGINT)")
+    dimensions = tuple(d for d in (*plan.crossed, *plan.side_columns) if d != PRIOR_STATUS)
+    systems = con.execute(f"SELECT DISTINCT {', '.join(SYSTEM)} FROM {vendor}").fetchall()
+    for system in systems:
+        cells = _cells_of_system(con, growth_cells, system)
+        measures = _measures_of(con, vendor, cells, system)
         splits = org_splits(con, system, f"{growth_cells}_parts")
-        hidden = cells.loc[_hidden_of_vendor(cells, splits, plan, rule), ["cell_id"]]
+        lines = Lines.of(
+            cells,
+            splits,
+            Dimensions((), dimensions),
+            codes_met(con, growth_cells, dimensions, system),
+        )
+        hidden = cells.loc[hidden_vendors(cells, measures, lines, rule), ["cell_id"]]
         con.register("growth_decided", hidden)
-        con.execute(f"INSERT INTO {name} SELECT cell_id, ?, ? FROM growth_decided", list(measure))
+        con.execute(f"INSERT INTO {name} FROM growth_decided")
         con.unregister("growth_decided")
     return name
 
 
-def _hidden_of_vendor(
-    cells: pd.DataFrame, splits: pd.DataFrame, plan: CellPlan, rule: Suppression
+def hidden_vendors(
+    cells: pd.DataFrame, measures: pd.DataFrame, lines: Lines, rule: Suppression
 ) -> Flags:
-    n, measured = _ints(cells, "n_tested"), _ints(cells, "n_growth")
-    left_over = n - measured
-    flagged = (measured > 0) & (measured < rule.minimum_n)
-    flagged |= (left_over > 0) & (left_over < rule.minimum_n)
-    met = cells["n_met"].to_numpy(dtype=np.int64, na_value=-1)
-    flagged |= (met >= 0) & is_extreme(np.maximum(met, 0), measured, rule)
-    one_way = tuple(d for d in plan.one_way if d != PRIOR_STATUS)
-    dimensions = Dimensions(plan.crossed, one_way, rollups=plan.rollups)
-    return Lines.of(cells, splits, dimensions).close(flagged)
+    """Return which cells of one system show nothing of vendors, see `hide_vendor`.
+
+    Args:
+        cells: with `n_tested`.
+        measures: `cell` (a position), `growth_measure`, `growth_norm`, `n_growth`, `n_met`.
+        lines: how the cells add up.
+        rule: smallest group and extreme bands.
+    """
+    n = lines.with_parts(_ints(cells, "n_tested"))
+    flagged = np.zeros(len(n), dtype=bool)
+    for _, norms in measures.groupby("growth_measure"):
+        of_any = np.zeros_like(n)
+        for _, one in norms.groupby("growth_norm"):
+            measured, met = (_of_cells(one, c, lines, len(cells)) for c in ("n_growth", "n_met"))
+            flagged |= _is_small(measured, rule) | _is_small(n - measured, rule)
+            if one["n_met"].notna().any():
+                flagged |= (measured > 0) & is_extreme(met, measured, rule)
+            of_any += measured
+        flagged |= _is_small(n - of_any, rule)
+    return lines.close(flagged)
 
 
-def _vendor_cells_of(
-    con: DuckDBPyConnection, vendor: str, growth_cells: str, part: Sequence[object]
+def _of_cells(rows: pd.DataFrame, column: str, lines: Lines, count: int) -> NDArray[np.int64]:
+    """Return a number of each cell, 0 where there is no row, and of the parts that are no cells."""
+    values = np.zeros(count, dtype=np.int64)
+    values[rows["cell"]] = rows[column].fillna(0)
+    return lines.with_parts(values)
+
+
+def _is_small(count: NDArray[np.int64], rule: Suppression) -> Flags:
+    return (count > 0) & (count < rule.minimum_n)
+
+
+def _cells_of_system(
+    con: DuckDBPyConnection, growth_cells: str, system: Sequence[object]
 ) -> pd.DataFrame:
-    """Return the growth cells of one system, with what one measure of one norm has of each."""
-    where = " AND ".join(f"c.{column} = ?" for column in SYSTEM)
+    """Return the growth cells of one system, as the suppression takes them."""
+    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     return con.execute(
-        f"""
-        SELECT c.*, 0 AS n_proficient, coalesce(v.n_growth, 0) AS n_growth, v.n_met
-        FROM {growth_cells} AS c LEFT JOIN {vendor} AS v ON v.cell_id = c.cell_id
-            AND v.growth_measure = ? AND v.growth_norm = ?
-        WHERE {where} ORDER BY c.cell_id
-        """,
-        [*part[len(SYSTEM) :], *part[: len(SYSTEM)]],
+        f"SELECT *, 0 AS n_proficient FROM {growth_cells} WHERE {where} ORDER BY cell_id",
+        list(system),
     ).df()
+
+
+def _measures_of(
+    con: DuckDBPyConnection, vendor: str, cells: pd.DataFrame, system: Sequence[object]
+) -> pd.DataFrame:
+    """Return what vendors say of the cells of one system, each with its cell's position."""
+    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
+    rows = con.execute(
+        f"SELECT cell_id, growth_measure, growth_norm, n_growth, n_met FROM {vendor} WHERE {where}",
+        list(system),
+    ).df()
+    return rows.assign(cell=pd.Index(cells["cell_id"]).get_indexer(rows["cell_id"]))
 
 
 @dataclass(frozen=True)
@@ -172,29 +212,47 @@ class Lines:
     usefulness: NDArray[np.int64]
 
     @classmethod
-    def of(cls, cells: pd.DataFrame, splits: pd.DataFrame, dimensions: Dimensions) -> Lines:
+    def of(
+        cls,
+        cells: pd.DataFrame,
+        splits: pd.DataFrame,
+        dimensions: Dimensions,
+        met: pd.DataFrame | None = None,
+    ) -> Lines:
         """Return the lines of one system.
 
         Args:
             cells: with `n_tested`, `n_proficient` and the columns of their key.
             splits: how its organisations add up.
             dimensions: the columns of groups.
+            met: which of their codes go together, see `codes_met`; null where none are tied.
         """
-        system = build_system(cells, splits, dimensions)
-        students, usefulness = (np.zeros(system.set_count, dtype=np.int64) for _ in range(2))
-        students[system.set_of_cell] = cells["n_tested"]
-        np.maximum.at(usefulness, system.set_of_cell, _usefulness(cells, dimensions))
+        system = build_system(cells, splits, dimensions, met)
+        n = _ints(cells, "n_tested")
+        parts = system.parts @ n
+        students = system.greatest(n, parts)
+        usefulness = system.greatest(_usefulness(cells, dimensions), np.zeros_like(parts))
         return cls(system, students, usefulness)
 
+    def with_parts(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return a number of each cell, which adds up, and behind it of the parts that are none."""
+        return np.append(values, self.system.parts @ values)
+
     def close(self, flagged: Flags) -> Flags:
-        """Return the flagged cells and those that have to be hidden with them."""
-        if not flagged.any():
-            return flagged
-        of_cell = self.system.set_of_cell
+        """Return the flagged cells and those that have to be hidden with them.
+
+        Parts that are no cells may be flagged too, behind the cells.
+        """
+        of_cell, of_part = self.system.set_of_cell, self.system.set_of_part
         guarded = np.zeros(self.system.set_count, dtype=bool)
-        guarded[of_cell[flagged]] = True
+        guarded[np.append(of_cell, of_part)[: len(flagged)][flagged]] = True
+        if not flagged.any():
+            return guarded[of_cell]
         # No set is too small here: that is decided with the cells; nobody sees those that are.
-        sets = Sets(self.students, guarded, self.usefulness, np.zeros_like(self.usefulness))
+        held = np.zeros(self.system.set_count, dtype=bool)
+        held[of_cell] = True
+        worth = np.zeros_like(self.usefulness)
+        sets = Sets(self.students, guarded, self.usefulness, worth, held)
         hidden = choose_hidden(self.system.matrix, sets, 1, self.system.basis)
         return (hidden | guarded)[of_cell]
 

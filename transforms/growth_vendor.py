@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from transforms.cell_plan import ALL, UNKNOWN, CellPlan, same_sql
+from transforms.cell_plan import ALL, UNKNOWN, CellPlan
 from transforms.cell_statistics import SCORE_DECIMALS, units
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.growth_statistics import growth_plan
@@ -142,9 +142,7 @@ def vendor_sql(plan: CellPlan, vendor: str, shown: str | None, hidden: str | Non
     status = f", '{ALL}' AS {PRIOR_STATUS}" if PRIOR_STATUS in plan.key_columns else ""
     kept_back, told = "true", ""
     if shown:
-        key = ("cell_id", "growth_measure", "growth_norm")
-        same = same_sql("h", "v", key)
-        kept_back = f"EXISTS (SELECT 1 FROM {hidden} AS h WHERE {same})"
+        kept_back = f"v.cell_id IN (SELECT cell_id FROM {hidden})"
         told = f"JOIN {shown} AS s ON s.cell_id = v.cell_id AND NOT s.is_suppressed"
     return f"""
         SELECT v.* EXCLUDE (cell_id, n_met){status}, '{VENDOR}' AS growth_type,

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from transforms.suppress_choice import Sets, choose_hidden
 from transforms.suppress_lines import (
     ALL,
+    COUNTS,
     CellsDoNotAddUp,
     Dimensions,
     Flags,
@@ -57,6 +58,7 @@ def protect(
     splits: pd.DataFrame,
     dimensions: Dimensions,
     rule: SuppressionRule,
+    met: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Returns for every cell whether it is suppressed, why, and how its rate is coded.
 
@@ -75,6 +77,8 @@ def protect(
             child_level, child_id. The parts of one (parent, split) are exactly the parent.
         dimensions: the columns of groups.
         rule: the smallest group shown, the limits of rates.
+        met: the pairs of codes of two dimensions that any student has (`codes_met`), so that what
+            never goes together is not computed with; null where that is not known.
 
     Returns:
         A frame with the index of `cells`: `suppressed` (bool), `suppression_reason` ('primary',
@@ -88,14 +92,16 @@ def protect(
     order = _canonical_order(cells, dimensions)
     in_order = cells.iloc[order]
     splits = splits.drop_duplicates().sort_values(list(splits.columns))
-    system = build_system(in_order, splits, dimensions)
+    system = build_system(in_order, splits, dimensions, met)
     coding = _rate_coding(in_order, rule)
+    parts = _parts(in_order, system)
     usefulness, worth = _usefulness(in_order, dimensions, system)
     sets = Sets(
-        _greatest_by_set(system, in_order["n_tested"].to_numpy(dtype=np.int64)),
-        _greatest_by_set(system, coding != "exact").astype(bool),
+        system.greatest(in_order["n_tested"].to_numpy(), parts["n_tested"].to_numpy()),
+        system.greatest(coding != "exact", _rate_coding(parts, rule) != "exact").astype(bool),
         usefulness,
         worth,
+        system.greatest(np.ones(len(cells)), np.zeros(len(parts))).astype(bool),
     )
     hidden = choose_hidden(system.matrix, sets, rule.minimum_n, system.basis)
     suppressed = hidden[system.set_of_cell]
@@ -107,6 +113,13 @@ def _canonical_order(cells: pd.DataFrame, dimensions: Dimensions) -> Ints:
     columns = ["org_level", "org_id", *dimensions.columns]
     text = [cells[column].astype("string[pyarrow]") for column in columns]
     return np.lexsort([pd.factorize(column, sort=True)[0] for column in text])
+
+
+def _parts(cells: pd.DataFrame, system: System) -> pd.DataFrame:
+    """Returns the counts of the parts that are no cells; they have a rate where any cell has."""
+    counts = {c: system.parts @ cells[c].to_numpy(dtype=np.int64) for c in COUNTS}
+    has_rate = bool(cells[HAS_RATE].any()) if HAS_RATE in cells else True
+    return pd.DataFrame(counts).assign(**{HAS_RATE: has_rate})
 
 
 def _rate_coding(cells: pd.DataFrame, rule: SuppressionRule) -> NDArray[np.object_]:
@@ -126,13 +139,6 @@ def _rate_coding(cells: pd.DataFrame, rule: SuppressionRule) -> NDArray[np.objec
     return coding
 
 
-def _greatest_by_set(system: System, of_cell: NDArray[np.generic]) -> Ints:
-    """Returns the greatest number, none of them negative, of each set's cells."""
-    greatest = np.zeros(system.set_count, dtype=np.int64)
-    np.maximum.at(greatest, system.set_of_cell, of_cell.astype(np.int64))
-    return greatest
-
-
 def _usefulness(cells: pd.DataFrame, dimensions: Dimensions, system: System) -> tuple[Ints, Ints]:
     """Ranks sets of students by what is read most, and by what would be lost with them.
 
@@ -148,7 +154,9 @@ def _usefulness(cells: pd.DataFrame, dimensions: Dimensions, system: System) -> 
     width = _width_of_level(cells, system)
     rank = np.where(kind > 0, kind * (int(width.max(initial=0)) + 1) + width, 0)
     count = np.bincount(system.set_of_cell, minlength=system.set_count)
-    return _greatest_by_set(system, rank), 2 * count + _greatest_by_set(system, groups <= 1)
+    nothing = np.zeros(len(system.set_of_part))
+    is_one = system.greatest(groups <= 1, nothing)
+    return system.greatest(rank, nothing), 2 * count + is_one
 
 
 def _count_split(cells: pd.DataFrame, columns: Iterable[str]) -> Ints:

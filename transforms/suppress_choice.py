@@ -28,12 +28,15 @@ class Sets:
     usefulness: what has more of it is shown first.
     worth: among equally useful ones it is weighed against what hiding a set brings about; a point
         is as much as one line in which another set has to be hidden with it.
+    asked: whether it is to be shown if it can be; what is no cell is guarded, but never shown. Null
+        asks for all.
     """
 
     students: Ints
     coded: Flags
     usefulness: Ints
     worth: Ints
+    asked: Flags | None = None
 
 
 def choose_hidden(
@@ -56,11 +59,12 @@ def choose_hidden(
     """
     small = sets.students < minimum_n
     coded = sets.coded & ~small
+    asked = np.ones(len(small), dtype=bool) if sets.asked is None else sets.asked
     parts, lines = _with_small_unions(matrix, sets.students, minimum_n)
     unions = np.ones(parts.shape[0], dtype=bool)
     guarded = np.append(small | coded, unions)
     turn = _turns(sets, small, coded, _trouble(lines, guarded)[: len(small)])
-    exact, coded_ones = _in_turn(turn, ~(small | coded)), _in_turn(turn, coded)
+    exact, coded_ones = _in_turn(turn, asked & ~(small | coded)), _in_turn(turn, asked & coded)
     first = _shown_line_by_line(lines, exact, guarded.tolist())
     solved = _solve(matrix if basis is None else basis, parts, turn, first)
     knowledge = Knowledge(solved, first, guarded)

@@ -1,17 +1,20 @@
 """The sum relations that tie the cells of one system together.
 
 A *line* says parent = sum of children: a group over the codes of one dimension, a roll-up's code
-over its members, an organisation over the parts of one split. Whoever reads the published numbers
-may add and subtract along every line, so suppression is decided on lines, not on cells.
+over its members, an organisation over the parts of one split, cells of one dimension over those of
+another that hold the same students (suppress_ties.py). Whoever reads the published numbers may add
+and subtract along every line, so suppression is decided on lines, not on cells.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import sparse
 
 from transforms.cell_plan import Rollup
@@ -23,6 +26,7 @@ from transforms.suppress_sets import (
     line_matrix,
     merge_equal_sets,
 )
+from transforms.suppress_ties import KeyedCells, Ties, tie
 
 ALL = "all"
 PLACE = ("org_level", "org_id")
@@ -59,6 +63,15 @@ class Dimensions:
         """The columns of which a cell is split by one at most."""
         return (*self.one_way, *(rollup.dimension for rollup in self.rollups))
 
+    @property
+    def apart(self) -> Iterator[tuple[str, str]]:
+        """Pairs of dimensions that are not split together in every cell, roll-ups left out.
+
+        What may be computed by way of a roll-up is computed by way of its members.
+        """
+        yield from itertools.combinations(self.one_way, 2)
+        yield from itertools.product(self.one_way, self.crossed)
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -82,14 +95,17 @@ class System:
 
     Cells that hold the same students (the only child of a parent and the parent, two roll-ups of
     the same members) are one set, so that one decision falls on all of them. `set_of_cell` maps a
-    cell's position to its set. `matrix` has a row per line and a column per set: 1 for the parent,
-    -1 for each child, and `matrix @ x == 0` for every statistic x that adds up over students.
-    `basis` has lines enough that all others are sums of them (`implied_lines`).
+    cell's position to its set, `set_of_part` that of each part that is no cell; `parts` says which
+    cells a part is the sum (1) and difference (-1) of. `matrix` has a row per line and a column per
+    set: 1 for the parent, -1 for each child, and `matrix @ x == 0` for every statistic x that adds
+    up over students. `basis` has lines enough that all others are sums of them (`implied_lines`).
     `organisation` numbers each cell's organisation; `within[a, b]` says that organisation a lies
     within b (itself included).
     """
 
     set_of_cell: Ints
+    set_of_part: Ints
+    parts: sparse.csr_array
     matrix: sparse.csr_array
     basis: sparse.csr_array
     organisation: Ints
@@ -100,9 +116,23 @@ class System:
         """How many distinct student sets the cells hold."""
         return int(self.matrix.shape[1])
 
+    def greatest(self, of_cell: NDArray[np.generic], of_part: NDArray[np.generic]) -> Ints:
+        """Returns the greatest number, none of them negative, of each set's cells and parts."""
+        greatest = np.zeros(self.set_count, dtype=np.int64)
+        np.maximum.at(greatest, self.set_of_cell, of_cell.astype(np.int64))
+        np.maximum.at(greatest, self.set_of_part, of_part.astype(np.int64))
+        return greatest
 
-def build_system(cells: pd.DataFrame, splits: pd.DataFrame, dimensions: Dimensions) -> System:
+
+def build_system(
+    cells: pd.DataFrame,
+    splits: pd.DataFrame,
+    dimensions: Dimensions,
+    met: pd.DataFrame | None = None,
+) -> System:
     """Returns the system of every line over dimensions, roll-ups and splits, checked to add up.
+
+    `met` are the pairs of codes of two dimensions that any student has, see `codes_met`.
 
     Raises:
         CellsDoNotAddUp: a cell twice, a parent missing, or a sum that is not its parent's.
@@ -111,10 +141,42 @@ def build_system(cells: pd.DataFrame, splits: pd.DataFrame, dimensions: Dimensio
     cells = cells[[*PLACE, *dimensions.columns, *COUNTS]]
     grid = encode_cells(cells, dimensions)
     members = _collect_members(cells, grid, splits, dimensions)
-    _require_sums(cells, members)
-    set_of_cell, matrix = merge_equal_sets(members, len(cells))
-    basis = line_matrix(members.of_lines(~implied_lines(members)), set_of_cell)
-    return System(set_of_cell, matrix, basis, grid.organisation, _within(members, grid))
+    within = _within(members, grid)
+    keyed = KeyedCells(
+        grid.organisation,
+        grid.codes,
+        grid.strides,
+        grid.key,
+        dimensions.columns,
+        lambda column: _numbers(cells, grid, dimensions, column),
+    )
+    ties = tie(keyed, dimensions.apart, met, cells["n_tested"].to_numpy(dtype=np.int64))
+    members, parts = _tied(members, ties), ties.matrix()
+    _require_sums(cells, members, parts)
+    sets, matrix = merge_equal_sets(members, len(cells) + parts.shape[0])
+    basis = line_matrix(members.of_lines(~implied_lines(members)), sets)
+    of_cell, of_part = np.split(sets, [len(cells)])
+    return System(of_cell, of_part, parts, matrix, basis, grid.organisation, within)
+
+
+def _tied(members: Members, ties: Ties) -> Members:
+    """Returns the members of all lines with those of the ties, which are of the last kind."""
+    line, parent, child = ties.members()
+    lines, kinds = (int(part.max(initial=-1)) + 1 for part in (members.line, members.kind))
+    return Members(
+        np.append(members.line, line + lines),
+        np.append(members.parent, parent),
+        np.append(members.child, child),
+        np.append(members.kind, np.full(len(line), kinds)),
+    )
+
+
+def _numbers(
+    cells: pd.DataFrame, grid: Grid, dimensions: Dimensions, column: str
+) -> dict[str, int]:
+    """Returns the number of each of the column's codes."""
+    number = grid.codes[:, dimensions.columns.index(column)]
+    return dict(zip(_text(cells[column]).tolist(), number.tolist(), strict=True))
 
 
 def encode_cells(cells: pd.DataFrame, dimensions: Dimensions) -> Grid:
@@ -238,16 +300,20 @@ def _split_members(grid: Grid, splits: pd.DataFrame) -> tuple[Ints, Ints, Ints]:
     return found["split"].to_numpy(), key, cell
 
 
-def _require_sums(cells: pd.DataFrame, members: Members) -> None:
+def _require_sums(cells: pd.DataFrame, members: Members, parts: sparse.csr_array) -> None:
     orphans = np.zeros(len(cells), dtype=bool)
     orphans[members.child[members.parent < 0]] = True
     if orphans.any():
         raise CellsDoNotAddUp(f"cells whose parent is missing: {_name(cells, orphans)}")
     for column in COUNTS:
-        value = cells[column].to_numpy(dtype=np.int64)
+        of_cell = cells[column].to_numpy(dtype=np.int64)
+        value = np.append(of_cell, parts @ of_cell)
         total = np.bincount(members.line, weights=value[members.child]).astype(np.int64)
-        wrong = np.zeros(len(cells), dtype=bool)
-        wrong[members.parent[total[members.line] != value[members.parent]]] = True
+        is_wrong = total[members.line] != value[members.parent]
+        wrong = np.zeros(len(value), dtype=bool)
+        wrong[members.parent[is_wrong]] = True
+        wrong[members.child[is_wrong]] |= members.parent[is_wrong] >= len(cells)
+        wrong = wrong[: len(cells)]
         if wrong.any():
             raise CellsDoNotAddUp(
                 f"{column} is not the sum over the parts of: {_name(cells, wrong)}; "

@@ -14,6 +14,7 @@ import pandas as pd
 
 from configs.errors import PublicationHeld
 from configs.mart_models import Marts
+from transforms.cell_pairs import codes_met
 from transforms.cells import CELLS, CellPlan
 from transforms.organisations import SYSTEM, org_splits
 from transforms.suppress import CellsDoNotAddUp, Dimensions, SuppressionRule, protect
@@ -50,8 +51,8 @@ def _rule(marts: Marts) -> SuppressionRule:
 
 def _cells_of(
     con: duckdb.DuckDBPyConnection, plan: CellPlan, system: tuple[object, ...]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the cells of one system, and how its organisations add up.
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the cells of one system, how its organisations add up, and which codes go together.
 
     A cell has a rate where each student has a level; of an assessment without levels none has.
     """
@@ -63,11 +64,12 @@ def _cells_of(
         f"n_tested = {levelled} AS has_rate FROM {CELLS} WHERE {where} ORDER BY cell_id",
         list(system),
     ).df()
-    return cells, org_splits(con, system)
+    met = codes_met(con, CELLS, (*plan.one_way, *plan.crossed), system)
+    return cells, org_splits(con, system), met
 
 
 def _protect_all(
-    given: Iterable[tuple[pd.DataFrame, pd.DataFrame]],
+    given: Iterable[tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]],
     dimensions: Dimensions,
     rule: SuppressionRule,
 ) -> Iterator[pd.DataFrame]:
@@ -86,7 +88,8 @@ def _protect_all(
     workers = os.cpu_count() or 1
     with ProcessPoolExecutor(workers, mp_context=context, initializer=gc.disable) as pool:
         waiting = [
-            pool.submit(decide_system, cells, splits, dimensions, rule) for cells, splits in given
+            pool.submit(decide_system, cells, splits, met, dimensions, rule)
+            for cells, splits, met in given
         ]
         for decided in waiting:
             with proven():
@@ -115,9 +118,13 @@ def proven() -> Iterator[None]:
 
 
 def decide_system(
-    cells: pd.DataFrame, splits: pd.DataFrame, dimensions: Dimensions, rule: SuppressionRule
+    cells: pd.DataFrame,
+    splits: pd.DataFrame,
+    met: pd.DataFrame,
+    dimensions: Dimensions,
+    rule: SuppressionRule,
 ) -> pd.DataFrame:
     """Return `cell_id` and the decision of every cell of one system."""
-    decided = protect(cells, splits, dimensions, rule)
+    decided = protect(cells, splits, dimensions, rule, met)
     decided.insert(0, "cell_id", cells["cell_id"])
     return decided[["cell_id", "suppressed", "suppression_reason", "rate_coding"]]

@@ -19,8 +19,11 @@ PROGRAMMES = (
 ROLLUPS = {
     "federal_1997_status": {"ASIAN": ["ASIAN", "FILIPINO"], "WHITE": ["WHITE", "MENA"]},
     "federal_2024_status": {"ASIAN": ["ASIAN", "FILIPINO"], "WHITE": ["WHITE"], "MENA": ["MENA"]},
-    "ever_el_status": {"EVER_EL": ["EL", "RFEP"], "NEVER_EL": ["EO", "IFEP"]},
-    "english_fluent_status": {"ENGLISH_FLUENT": ["EO", "IFEP", "RFEP"], "ENGLISH_LEARNER": ["EL"]},
+    "ever_el_status": {"EVER_EL": ["EL", "ADEL", "RFEP"], "NEVER_EL": ["EO", "IFEP"]},
+    "english_fluent_status": {
+        "ENGLISH_FLUENT": ["EO", "IFEP", "RFEP"],
+        "ENGLISH_LEARNER": ["EL", "ADEL"],
+    },
     "not_el_status": {"NOT_EL": ["EO", "IFEP", "RFEP", "NOT_EL"], "EL": ["EL", "ADEL"]},
 }
 DIMENSIONS = ("econ_status", "disability_status", *PROGRAMMES, *EL_GROUPS, "prior_status", *ROLLUPS)

@@ -14,10 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Rows = NDArray[np.bool_]
 
-TOLERANCE = 1e-10
-MOST_STEPS = 50
+# Newton's next step is about the square of a step: the fit ends where that is nothing.
+TOLERANCE = 1e-5
+# Of scoring, and of Newton's.
+MOST_STEPS = (50, 10)
+# Newton's steps begin where those of scoring are smaller than this: from afar they run away.
+NEAR = 0.07
 # A group needs so many bands that hold somebody to show its own spread.
 BANDS_FOR_SPREAD = 3
 # Students added to each band before the first guess, so that no band of it is empty.
@@ -49,20 +54,19 @@ class Binormal:
         return -np.sqrt(2 / spread) * self.a, np.sqrt(variance)
 
 
-def v_statistic(
-    first: ArrayLike, second: ArrayLike, tolerance: float = TOLERANCE
-) -> tuple[Floats, Floats]:
+def v_statistic(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
     """Return V of two groups and its standard error, one pair per row.
 
     V = sqrt(2) Phi^-1(P(first > second)): the difference of two means in standard deviations, if
     both groups are normal on one scale with one spread. The binormal ROC curve is fitted by the
-    method of scoring, and the variance of its parameters is the inverse of the expected
-    information, carried over to V by the delta method. Levels that hold nobody of either group say
-    nothing and are left out. A group in fewer than three levels cannot show its own spread: then
-    both spreads are taken as equal. With two levels that is the difference of the probits,
-    Phi^-1(p first) - Phi^-1(p second). NaN where a group is empty, where no student of one group is
-    in a lower level than any of the other, for then V has no bound, and where else the likelihood
-    has no maximum (one pair in sixty of eleven students each, none of sixty and forty).
+    method of scoring, to the last digits by Newton's, and the variance of its parameters is the
+    inverse of the expected information, carried over to V by the delta method. Levels that hold
+    nobody of either group say nothing and are left out. A group in fewer than three levels cannot
+    show its own spread: then both spreads are taken as equal. With two levels that is the
+    difference of the probits, Phi^-1(p first) - Phi^-1(p second). NaN where a group is empty,
+    where no student of one group is in a lower level than any of the other, for then V has no
+    bound, and where else the likelihood has no maximum (one pair in sixty of eleven students each,
+    none of sixty and forty) or so many that no step leads to one (students at both ends).
 
     Sources: A. D. Ho, S. F. Reardon, Estimating achievement gaps from test scores reported in
     ordinal 'proficiency' categories, Journal of Educational and Behavioral Statistics 37 (2012),
@@ -78,10 +82,12 @@ def v_statistic(
     Args:
         first: students by level, the lowest first: one row per pair, one column per level.
         second: the same of the other group.
-        tolerance: how little a step may change the parameters for the fit to end.
     """
-    counts = np.stack([np.asarray(group, dtype=np.float64).T for group in (first, second)])
+    groups = (np.asarray(group, dtype=np.float64).T for group in (first, second))
+    # One level of one group after the other: all below goes over whole levels.
+    counts = np.ascontiguousarray(np.stack([*groups]))
     counts = _without_empty_levels(counts)
+    is_turned = _turned(counts)
     v, error = np.full((2, counts.shape[2]), np.nan)
     n_bands = (counts.sum(axis=0) > 0).sum(axis=0)
     own_spread = ((counts > 0).sum(axis=1) >= BANDS_FOR_SPREAD).all(axis=0)
@@ -91,10 +97,23 @@ def v_statistic(
             rows = np.flatnonzero(bounded & (n_bands == bands) & (own_spread == free))
             if len(rows):
                 # Every band up to here holds somebody, and none beyond.
-                given = counts[:, :bands, rows]
+                given = counts[:, :bands].take(rows, axis=2)
                 with np.errstate(all="ignore"):
-                    v[rows], error[rows] = _fitted(given, free, tolerance).v()
-    return v, error
+                    v[rows], error[rows] = _fitted(given, free).v()
+    return np.where(is_turned, -v, v), error
+
+
+def _turned(counts: Floats) -> Rows:
+    """Turn pairs around whose first group has fewer in the first level that differs; return which.
+
+    So that a pair and the same turned around are fitted alike, and have V of opposite sign to the
+    last digit even where the likelihood has more than one maximum.
+    """
+    more = counts[0] - counts[1]
+    differing = (more != 0).argmax(axis=0)
+    is_turned = np.asarray(np.take_along_axis(more, differing[None], axis=0)[0] < 0)
+    counts[:, :, is_turned] = counts[::-1, :, is_turned]
+    return is_turned
 
 
 def _without_empty_levels(counts: Floats) -> Floats:
@@ -122,28 +141,78 @@ def _overlap(counts: Floats) -> Rows:
     return (lowest[0] < highest[1]) & (lowest[1] < highest[0])
 
 
-def _fitted(counts: Floats, free: bool, tolerance: float) -> Binormal:
-    """Return the curves by the method of scoring; NaN where the likelihood has no maximum."""
-    result = np.full((5, counts.shape[2]), np.nan)
+def _fitted(counts: Floats, free: bool) -> Binormal:
+    """Return the curves of highest likelihood; NaN where there is none.
+
+    Scoring finds the way from afar but may take dozens of steps to the last digits, Newton's steps
+    take three; where they lose the way, scoring goes it all.
+    """
+    start = _start(counts, free)
+    curve = _climbed(counts, start, free, NEAR, is_newton=False)
+    curve = _climbed(counts, curve, free, TOLERANCE, is_newton=True)
+    left = np.flatnonzero(np.isnan(curve.a))
+    if len(left):
+        of_left = counts.take(left, axis=2), start.of(left), free, TOLERANCE**2
+        curve.put(left, _climbed(*of_left, is_newton=False))
+    step = _step(counts, curve, free, is_newton=False)
+    curve = curve.moved(step)
+    return Binormal(curve.a, curve.b, step.var_a, step.var_b, step.cov_ab)
+
+
+def _climbed(
+    counts: Floats, curve: _Curve, free: bool, tolerance: float, *, is_newton: bool
+) -> _Curve:
+    """Return where the steps have become smaller than the tolerance; NaN where they do not."""
+    result = _Curve(*(np.full_like(part, np.nan) for part in (curve.cuts, curve.a, curve.b)))
     rows = np.arange(counts.shape[2])
-    cuts, a, b = _start(counts, free)
-    for _ in range(MOST_STEPS):
-        step = _step(counts, cuts, a, b, free)
-        scale = _scale(cuts, b, step)
-        cuts, a, b = cuts + scale * step.cuts, a + scale * step.a, b + scale * step.b
-        largest = step.largest()
-        done = largest < tolerance
-        result[:, rows[done]] = np.stack([a, b, step.var_a, step.var_b, step.cov_ab])[:, done]
-        on = np.flatnonzero(largest >= tolerance)
+    for _ in range(MOST_STEPS[is_newton]):
+        step = _step(counts, curve, free, is_newton)
+        curve = curve.moved(step)
+        is_done = step.is_upward & (step.largest() < tolerance)
+        on, done = np.flatnonzero(~is_done), np.flatnonzero(is_done)
+        result.put(rows[done], curve.of(done))
         if not len(on):
             break
-        rows, counts, cuts, a, b = rows[on], counts[:, :, on], cuts[:, on], a[on], b[on]
-    return Binormal(*result)
+        rows, counts, curve = rows[on], counts.take(on, axis=2), curve.of(on)
+    return result
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """The cuts between the levels (cut, row), in units of the first group, and a and b."""
+
+    cuts: Floats
+    a: Floats
+    b: Floats
+
+    def of(self, rows: Ints) -> _Curve:
+        """Return the curves of some rows."""
+        return _Curve(self.cuts.take(rows, axis=1), self.a[rows], self.b[rows])
+
+    def put(self, rows: Ints, curves: _Curve) -> None:
+        """Write the curves of some rows into these."""
+        self.cuts[:, rows], self.a[rows], self.b[rows] = curves.cuts, curves.a, curves.b
+
+    def moved(self, step: _Step) -> _Curve:
+        """Return the curves a step further, shortened where cuts would change places or b end."""
+        scale = np.ones_like(self.b)
+        for _ in range(20):
+            moved = self.cuts + scale * step.cuts
+            wrong = (moved[1:] <= moved[:-1]).any(axis=0) | (self.b + scale * step.b <= 0)
+            if not wrong.any():
+                break
+            scale[wrong] /= 2
+        return _Curve(
+            self.cuts + scale * step.cuts, self.a + scale * step.a, self.b + scale * step.b
+        )
 
 
 @dataclass(frozen=True)
 class _Step:
-    """By how much to change cuts, a and b, and the inverse information of a and b."""
+    """By how much to change cuts, a and b, and the inverse information of a and b.
+
+    is_upward: whether the information is positive definite, so that the step leads to a maximum.
+    """
 
     cuts: Floats
     a: Floats
@@ -151,6 +220,7 @@ class _Step:
     var_a: Floats
     var_b: Floats
     cov_ab: Floats
+    is_upward: Rows
 
     def largest(self) -> Floats:
         """Return the largest change of any parameter of each row."""
@@ -158,7 +228,7 @@ class _Step:
         return np.maximum(of_curve, np.abs(self.cuts).max(axis=0))
 
 
-def _start(counts: Floats, free: bool) -> tuple[Floats, Floats, Floats]:
+def _start(counts: Floats, free: bool) -> _Curve:
     """Return a first guess: the line through the probits of the two groups' cumulative shares."""
     n = counts.sum(axis=1)
     bands = counts.shape[1]
@@ -169,43 +239,70 @@ def _start(counts: Floats, free: bool) -> tuple[Floats, Floats, Floats]:
         b = np.clip(second.std(axis=0) / first.std(axis=0), 0.4, 2.5)
     a = b * first.mean(axis=0) - second.mean(axis=0)
     cuts = (n[0] * first + n[1] * b * (second + a)) / (n[0] + n[1] * b**2)
-    return cuts, a, b
+    return _Curve(cuts, a, b)
 
 
-def _step(counts: Floats, cuts: Floats, a: Floats, b: Floats, free: bool) -> _Step:
-    """Return one step of scoring; cuts are eliminated, as their information is tridiagonal."""
-    n = counts.sum(axis=1)
-    other = b * cuts - a
+def _step(counts: Floats, curve: _Curve, free: bool, is_newton: bool) -> _Step:
+    """Return one step; cuts are eliminated, as their information is tridiagonal.
+
+    Args:
+        counts: group, level, row.
+        curve: where the step begins.
+        free: whether b is fitted.
+        is_newton: whether by the observed information, not by the expected one (scoring).
+    """
+    n, cuts, b = counts.sum(axis=1), curve.cuts, curve.b
+    other = b * cuts - curve.a
     f, g = _density(cuts), _density(other)
-    slope1, diagonal1, beside1 = _of_cumulative(counts[0], n[0], ndtr(cuts))
-    slope2, diagonal2, beside2 = _of_cumulative(counts[1], n[1], ndtr(other))
-    gb = g * b
-    along_a = _times(diagonal2, beside2, g)
-    along_b = _times(diagonal2, beside2, cuts * g)
-    right = np.stack([f * slope1 + gb * slope2, -gb * along_a, gb * along_b])
+    slope1, diagonal1, beside1 = _of_cumulative(counts[0], n[0], ndtr(cuts), is_newton)
+    slope2, diagonal2, beside2 = _of_cumulative(counts[1], n[1], ndtr(other), is_newton)
+    slope1, slope2, gb = f * slope1, g * slope2, g * b
+    along_a = g * _times(diagonal2, beside2, g)
+    along_b = g * _times(diagonal2, beside2, cuts * g)
     diagonal = f * f * diagonal1 + gb * gb * diagonal2
+    right = np.stack([slope1 + b * slope2, -b * along_a, b * along_b])
+    if is_newton:
+        # The densities bend, and a cut and b multiply one another.
+        bend = slope2 * other
+        along_a += bend
+        along_b += cuts * bend
+        diagonal += cuts * slope1 + b * b * bend
+        right[1:] = -b * along_a, b * along_b - slope2
     beside = f[:-1] * f[1:] * beside1 + gb[:-1] * gb[1:] * beside2
-    solved = _solved(diagonal, beside, right)
-    score_a = -(g * slope2).sum(axis=0) - (right[1] * solved[0]).sum(axis=0)
-    aa = (g * along_a).sum(axis=0) - (right[1] * solved[1]).sum(axis=0)
+    solved, is_upward = _solved(diagonal, beside, right)
+    score_a = -_total(slope2) - _product(right[1], solved[0])
+    aa = _total(along_a) - _product(right[1], solved[1])
     if not free:
-        step_a, zero = score_a / aa, np.zeros_like(a)
-        return _Step(solved[0] - solved[1] * step_a, step_a, zero, 1 / aa, zero, zero)
-    score_b = (cuts * g * slope2).sum(axis=0) - (right[2] * solved[0]).sum(axis=0)
-    ab = -(cuts * g * along_a).sum(axis=0) - (right[1] * solved[2]).sum(axis=0)
-    bb = (cuts * g * along_b).sum(axis=0) - (right[2] * solved[2]).sum(axis=0)
+        step_a, zero = score_a / aa, np.zeros_like(b)
+        step_cuts = solved[0] - solved[1] * step_a
+        return _Step(step_cuts, step_a, zero, 1 / aa, zero, zero, is_upward & (aa > 0))
+    score_b = _product(cuts, slope2) - _product(right[2], solved[0])
+    ab = -_product(cuts, along_a) - _product(right[1], solved[2])
+    bb = _product(cuts, along_b) - _product(right[2], solved[2])
     determinant = aa * bb - ab * ab
     var_a, var_b, cov = bb / determinant, aa / determinant, -ab / determinant
     step_a, step_b = var_a * score_a + cov * score_b, cov * score_a + var_b * score_b
     step_cuts = solved[0] - solved[1] * step_a - solved[2] * step_b
-    return _Step(step_cuts, step_a, step_b, var_a, var_b, cov)
+    is_upward &= (aa > 0) & (determinant > 0)
+    return _Step(step_cuts, step_a, step_b, var_a, var_b, cov, is_upward)
+
+
+def _total(rows: Floats) -> Floats:
+    return np.einsum("ij->j", rows)
+
+
+def _product(first: Floats, second: Floats) -> Floats:
+    """Return the sum of the products of each column."""
+    return np.einsum("ij,ij->j", first, second)
 
 
 def _density(x: Floats) -> Floats:
     return np.exp(-0.5 * x * x) * (1 / np.sqrt(2 * np.pi))
 
 
-def _of_cumulative(counts: Floats, n: Floats, below: Floats) -> tuple[Floats, Floats, Floats]:
+def _of_cumulative(
+    counts: Floats, n: Floats, below: Floats, is_newton: bool
+) -> tuple[Floats, Floats, Floats]:
     """Return slope and information of a group's likelihood in its shares below each cut.
 
     The information is tridiagonal: its diagonal, and what stands beside it.
@@ -216,7 +313,7 @@ def _of_cumulative(counts: Floats, n: Floats, below: Floats) -> tuple[Floats, Fl
     share[-1] = 1 - below[-1]
     inverse = 1 / np.maximum(share, SMALLEST_SHARE)
     ratio = counts * inverse
-    inverse *= n
+    inverse *= ratio if is_newton else n
     return ratio[:-1] - ratio[1:], inverse[:-1] + inverse[1:], -inverse[1:-1]
 
 
@@ -228,8 +325,11 @@ def _times(diagonal: Floats, beside: Floats, vector: Floats) -> Floats:
     return product
 
 
-def _solved(diagonal: Floats, beside: Floats, right: Floats) -> Floats:
-    """Return the solutions of a symmetric tridiagonal system, per column."""
+def _solved(diagonal: Floats, beside: Floats, right: Floats) -> tuple[Floats, Rows]:
+    """Return the solutions of a symmetric tridiagonal system, and whether it is positive definite.
+
+    Per column.
+    """
     pivot, solution = diagonal.copy(), right.copy()
     last = len(pivot) - 1
     for j in range(last):
@@ -239,16 +339,4 @@ def _solved(diagonal: Floats, beside: Floats, right: Floats) -> Floats:
     solution[:, last] /= pivot[last]
     for j in reversed(range(last)):
         solution[:, j] = (solution[:, j] - beside[j] * solution[:, j + 1]) / pivot[j]
-    return solution
-
-
-def _scale(cuts: Floats, b: Floats, step: _Step) -> Floats:
-    """Return by how much to shorten each step so that cuts stay in order and b above 0."""
-    scale = np.ones_like(b)
-    for _ in range(20):
-        moved = cuts + scale * step.cuts
-        wrong = (moved[1:] <= moved[:-1]).any(axis=0) | (b + scale * step.b <= 0)
-        if not wrong.any():
-            break
-        scale[wrong] /= 2
-    return scale
+    return solution, np.asarray((pivot > 0).all(axis=0))

@@ -1,7 +1,16 @@
 """What the difference of two sets of units would be had others of them been chosen.
 
-The units (schools) are exchangeable if nothing was done: then any as many of them could have been
-those chosen, and the difference seen is one of all the differences that could have been.
+What is asked for: if nothing was done, any as many of the units (schools) could have been those
+chosen. Their values need not be alike: a small school's gain varies more than a large one's, and so
+would a plain difference of means, the more the smaller the schools on a side are. So what is held
+against each other is the difference over its standard error, and the units' values over theirs are
+to be exchangeable: a value varies about the same middle with a variance that is inverse to its
+weight, and units were not chosen for how it would turn out. Exact where weights are equal, near
+where they are not.
+
+Source: E. Chung, J. P. Romano, Exact and asymptotically robust permutation tests, Annals of
+Statistics 41 (2013), 484-507: permuted differences of samples of unlike variance must be
+studentised; A. Janssen, Statistics & Probability Letters 36 (1997), 9-21.
 """
 
 from __future__ import annotations
@@ -55,18 +64,35 @@ def ways_to_choose(chosen: int, others: int, most: int, seed: int = SEED) -> Flo
     return ways
 
 
+def least_p_value(chosen: int, others: int, ways: Floats) -> float:
+    """Return the least p-value that so many ways can give.
+
+    Where every way is there and both sides are as many, each has a mirror that is as far from 0.
+
+    >>> least_p_value(1, 4, ways_to_choose(1, 4, 99)), least_p_value(2, 2, ways_to_choose(2, 2, 99))
+    (0.2, 0.3333333333333333)
+    """
+    is_mirrored = chosen == others and len(ways) == comb(chosen + others, chosen)
+    return (2 if is_mirrored else 1) / len(ways)
+
+
 def permuted_difference(
     values: Floats, weights: Floats, chosen: int, ways: Floats, confidence: float
 ) -> Permuted:
     """Return the weighted mean of the units chosen minus that of the others, for many rows.
 
-    p-value: the share of the ways whose difference is at least as large, whatever its sign.
+    A way's difference D is measured by its standard error. With a variance inverse to the weight
+    that is inverse to sqrt(W1 W2 / (W1 + W2)), W1 and W2 the weights of its two sides; s is that of
+    the way over that of what was seen, so that D s stands beside the observed d.
+
+    p-value: the share of the ways of which |D s| is at least |d|.
 
     Interval: all effects e that the same test does not reject, if e were taken from each unit
     chosen. With c the chosen units' share of weight on the one side of a way minus that on the
-    other, the way's difference D becomes D - e c and the observed d becomes d - e, so the way
-    speaks against rejecting e from (d - D) / (1 - c) to (d + D) / (1 + c), whichever is lower. The
-    interval ends where at most 1 - confidence of the ways still do.
+    other, the way's D s becomes (D - e c) s and the observed d becomes d - e, so the way speaks
+    against rejecting e from (d - D s) / (1 - c s) to (d + D s) / (1 + c s), whichever is lower:
+    |c| s is at most 1, and 1 only where both sides are the same. The interval ends where at most
+    1 - confidence of the ways still do.
 
     Source: M. D. Ernst, Permutation methods: a basis for exact inference, Statistical Science 19
     (2004), 676-685, section 2 (test and interval by inversion); P. H. Garthwaite, Confidence
@@ -93,15 +119,17 @@ def permuted_difference(
 def _differences(
     values: Floats, weights: Floats, chosen: int, ways: Floats
 ) -> tuple[Floats, Floats]:
-    """Return every row's difference in every way, and c (see `permuted_difference`)."""
+    """Return every row's D s and c s in every way (see `permuted_difference`)."""
     weighted = weights * values
     side = _over_ways(weights, ways)
     sums = _over_ways(weighted, ways)
     known = _over_ways(weights[:, :chosen], ways[:, :chosen])
     other = weights.sum(axis=1, keepdims=True) - side
+    ours = weights[:, :chosen].sum(axis=1, keepdims=True)
+    scale = np.sqrt(side * other / (ours * weights[:, chosen:].sum(axis=1, keepdims=True)))
     difference = sums / side - (weighted.sum(axis=1, keepdims=True) - sums) / other
-    own = known / side - (weights[:, :chosen].sum(axis=1, keepdims=True) - known) / other
-    return difference, own
+    own = known / side - (ours - known) / other
+    return scale * difference, scale * own
 
 
 def _over_ways(numbers: Floats, ways: Floats) -> Floats:

@@ -12,7 +12,7 @@ import pandas as pd
 from configs.assessment_models import Assessment
 from configs.mart_models import Marts, Suppression
 from transforms.breaks import breaks_relation
-from transforms.cell_plan import CellPlan
+from transforms.cell_plan import CellPlan, Rollup
 from transforms.cells import build_cells
 from transforms.comparison import (
     ComparisonInputs,
@@ -24,6 +24,12 @@ from transforms.marts import exact_achievement_sql, published_achievement_sql
 from transforms.organisations import Organisations
 
 CROSSED = ("ethnicity", "el_status")
+LEARNERS = Rollup(
+    "not_el_status",
+    "el_status",
+    {"NOT_EL": ("EO", "RFEP"), "EL": ("EL", "ADEL"), "UNKNOWN": ("TBD", "UNKNOWN")},
+)
+GROUPS = (*CROSSED, "econ_status", "not_el_status")
 DISTRICT = tuple(f"S{number}" for number in range(1, 8))
 OTHERS = DISTRICT[2:]
 PARTNERS = ("D1/S1", "D1/S2")
@@ -106,7 +112,8 @@ class Case:
 
     @property
     def plan(self) -> CellPlan:
-        return CellPlan(CROSSED, ("econ_status",), {"invented": self.assessment}, ("el_status",))
+        tests = {"invented": self.assessment}
+        return CellPlan(CROSSED, ("econ_status",), tests, ("el_status",), (LEARNERS,))
 
 
 @dataclass(frozen=True)
@@ -123,7 +130,7 @@ class Compared:
             "compared_to": "rest",
             "contrast": "all",
             "grade": "all",
-            **dict.fromkeys((*CROSSED, "econ_status"), "all"),
+            **dict.fromkeys(GROUPS, "all"),
             **key,
         }
         frame = self.shown if of_shown else self.exact

@@ -147,8 +147,8 @@ def test_the_state_is_compared_with_where_a_source_gives_it():
         SELECT year::INTEGER AS school_year, 'invented' AS assessment, 'ela' AS subject,
             'annual' AS test_window, 'all' AS grade, 'state' AS org_level, 'XY' AS org_id,
             'State' AS org_name, 'all' AS ethnicity, 'all' AS el_status, 'all' AS econ_status,
-            10000 AS n_tested, 3000 + 100 * (year - 2024) AS n_proficient, false AS suppressed,
-            'exact' AS rate_coding
+            'all' AS not_el_status, 10000 AS n_tested,
+            3000 + 100 * (year - 2024) AS n_proficient, false AS suppressed, 'exact' AS rate_coding
         FROM range(2024, 2026) AS years(year)
     """
     row = compared(Case(ROSE, more=state)).one(**SPAN, compared_to="state")
@@ -187,6 +187,7 @@ def test_where_one_school_is_hidden_the_permutation_is_too_and_nothing_else():
     row = found.one(**SPAN, of_shown=True)
 
     permuted = {"did_schools", "did_permutation_low", "did_permutation_high", "did_p_value"}
+    permuted |= {"did_p_adjusted", "is_distinguishable"}
     assert shown["did_p_value"] == round(found.one(**SPAN)["did_p_value"], 4)
     assert all(row[measure] is None for measure in permuted)
     same = [measure for measure in MEASURES if measure not in {*permuted, "p_adjusted"}]

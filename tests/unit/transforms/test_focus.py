@@ -137,7 +137,7 @@ def test_early_grades_below_grade_level_on_a_local_assessment():
     assert reasons(below | {"performance_level": 3}) == []
 
 
-def test_the_latest_window_of_the_year_and_district_counts():
+def test_the_latest_window_of_the_year_district_and_grade_counts():
     low = {"performance_level": 1, "scale_score": None}
     rows = [
         low | {"test_window": "fall"},
@@ -146,6 +146,54 @@ def test_the_latest_window_of_the_year_and_district_counts():
         low | {"test_window": "spring", "student_id": "4", "is_scored": False},
     ]
     assert [row["student_id"] for row in focus_of(*rows)] == ["2", "3"]
+
+
+def test_a_grade_that_is_tested_in_fall_only_stays_where_others_test_in_spring():
+    low = {"performance_level": 1, "scale_score": None}
+    rows = [
+        low | {"student_id": "1", "grade": "05", "test_window": "fall"},
+        low | {"student_id": "2", "grade": "04", "test_window": "fall"},
+        low | {"student_id": "3", "grade": "04", "test_window": "spring"},
+        low | {"student_id": "4", "grade": "05", "test_window": "winter", "subject": "ela"},
+    ]
+    found = {(row["student_id"], row["test_window"]) for row in focus_of(*rows)}
+    assert found == {("1", "fall"), ("3", "spring"), ("4", "winter")}
+
+
+def test_who_stands_in_two_grades_is_not_lost_with_the_one_that_was_tested_again():
+    low = {"performance_level": 1, "scale_score": None}
+    rows = [
+        low | {"grade": "05", "test_window": "fall", "test_date": date(2025, 9, 1)},
+        low | {"grade": "04", "test_window": "fall", "test_date": date(2025, 9, 9)},
+        low | {"student_id": "2", "grade": "04", "test_window": "spring"},
+    ]
+    found = [(row["student_id"], row["grade"]) for row in focus_of(*rows)]
+    assert sorted(found) == [("1", "05"), ("2", "04")]
+
+
+@pytest.mark.parametrize("reason", [{"prior_level": 4}, {"ltel_status": "LTEL"}])
+def test_who_is_proficient_is_listed_last_and_not_suggested(reason: dict[str, Any]):
+    above = reason | {"student_id": "above"}
+    below = {"student_id": "below", "performance_level": 2, "scale_score": 310.0}
+    found = focus_of(above | {"ltel_dashboard_status": "LTEL", "prior_level": 4}, below)
+    assert [row["student_id"] for row in found] == ["below", "above"]
+    assert [row["is_suggested"] for row in found] == [True, False]
+    assert [row["is_suggested"] for row in focus_of(above)] == [False]
+
+
+def test_without_a_level_the_score_says_who_is_below():
+    rows = [
+        {"student_id": score, "performance_level": None, "scale_score": float(score)}
+        for score in ("499", "500")
+    ]
+    rows = [row | {"ltel_status": "LTEL"} for row in rows]
+    unknown = {"student_id": "x", "performance_level": None, "scale_score": None}
+    found = focus_of(*rows, unknown | {"ltel_status": "LTEL"})
+    assert {row["student_id"]: row["is_suggested"] for row in found} == {
+        "499": True,
+        "500": False,
+        "x": False,
+    }
 
 
 def test_more_reasons_come_first_then_the_lower_level_score_and_id():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import pandas as pd
 import pytest
 
 from configs.assessment_models import Assessment
@@ -23,7 +26,13 @@ from transforms.growth import (
     published_growth_sql,
 )
 from transforms.growth_matching import match_prior
-from transforms.growth_statistics import growth_plan, growth_statistics, students_sql
+from transforms.growth_privacy import Lines, hidden_numbers, hidden_vendors
+from transforms.growth_statistics import (
+    growth_plan,
+    growth_statistics,
+    students_sql,
+    transition,
+)
 from transforms.growth_transition import (
     exact_transition_sql,
     published_transition_sql,
@@ -32,6 +41,7 @@ from transforms.growth_transition import (
 from transforms.growth_vendor import build_vendor_cells
 from transforms.organisations import Organisations
 from transforms.statistics.proportions import newcombe_difference, newcombe_paired
+from transforms.suppress_lines import Dimensions
 
 MARTS = Marts.model_validate(
     {
@@ -425,7 +435,7 @@ def test_movement_of_nearly_all_is_not_published_while_the_rest_of_the_row_is() 
     row = _only(built.shown, growth_type="matched")
     assert (row["suppressed"], row["n_matched"]) == (False, 41)
     assert [row[c] for c in ("pct_up", "pct_same", "pct_down", "pct_low_up")] == [None] * 4
-    assert row["mean_change"] is not None
+    assert (row["pct_proficient"], row["match_rate"]) == (46.3, 73.2)
     assert {r["suppressed"] for r in built.shown_moves} == {True}
     assert {r["n"] for r in built.shown_moves} == {None}
 
@@ -453,10 +463,119 @@ def test_what_matched_students_were_is_hidden_where_it_tells_of_the_few_who_left
         return _only(_build([*_cohort(MIXED), *left], shown=True).shown, growth_type="matched")
 
     few, many = _shown(5), _shown(20)
-    columns = ("pct_prior", "change_points", "change_low", "n_low_prior", "pct_low_up")
-    assert [few[c] for c in columns] == [None] * 5
+    rates = ("pct_prior", "change_points", "change_low", "n_low_prior", "pct_low_up")
+    columns = (*rates, "mean_change", "distance_change")
+    assert [few[c] for c in columns] == [None] * 7
     assert (few["suppressed"], few["pct_up"], few["n_matched"]) == (False, 25, 80)
     assert (many["pct_prior"], many["n_low_prior"]) == (50, 40)
+    assert None not in [many[c] for c in columns]
+
+
+def test_mean_gains_of_an_assessment_without_levels_tell_nothing_of_the_few_who_left() -> None:
+    students: list[Student] = []
+    for name, years in (("s", (2024, 2025)), ("l", (2024,))):
+        students += [
+            Student(f"{name}{k}", year, f"0{year - 2021}", None, 100.0 + k)
+            for k in range(40 if name == "s" else 5)
+            for year in years
+        ]
+    bare = _assessment(levels=[], proficient_from=None, score_ranges=[])
+    row = _only(_build(students, bare, shown=True).shown, growth_type="matched")
+    assert (row["suppressed"], row["n_matched"], row["mean_change"]) == (False, 40, None)
+
+
+def test_the_interval_of_a_change_is_hidden_where_the_matrix_is() -> None:
+    # All of level 2 went to one level: with the bounds one could tell who reached the standard.
+    levels = [*[(1, 3)] * 12, *[(1, 1)] * 18, *[(2, 2)] * 20, *[(3, 3)] * 20, *[(3, 2)] * 20]
+    built = _build(list(_cohort(levels)), shown=True)
+    row = _only(built.shown, growth_type="matched")
+    assert {r["suppressed"] for r in built.shown_moves} == {True}
+    assert (row["pct_prior"], row["change_points"]) == (44.4, -8.9)
+    assert (row["change_low"], row["change_high"]) == (None, None)
+    assert _only(_build(list(_cohort(MIXED)), shown=True).shown, growth_type="matched")[
+        "change_low"
+    ]
+
+
+def _hidden_numbers(*cells: dict[str, Any]) -> pd.DataFrame:
+    """Return what each cell of one organisation hides; nobody has left, all are of levels 1 to 4.
+
+    `moves`: (level before, level now) -> students.
+    """
+    plan = CellPlan(("ethnicity",), ("prior_status",), {"map": _assessment()}, ("ethnicity",))
+    rows = []
+    for number, cell in enumerate(cells):
+        moves = {
+            move: cell["moves"].get(move, 0) for move in itertools.product(range(1, 5), repeat=2)
+        }
+        n = sum(moves.values())
+        sums = {
+            "n_up": sum(k for (j, to), k in moves.items() if to > j),
+            "n_same": sum(k for (j, to), k in moves.items() if to == j),
+            "n_down": sum(k for (j, to), k in moves.items() if to < j),
+            "n_low_prior": sum(k for (j, _), k in moves.items() if j <= 2),
+            "n_low_up": sum(k for (j, to), k in moves.items() if j <= 2 and to > j),
+            "prior_proficient": sum(k for (j, _), k in moves.items() if j >= 3),
+        }
+        place = {"cell_id": number, "org_level": "school", "org_id": "D1/S1", "grade": "all"}
+        rows.append(
+            {
+                **place,
+                "ethnicity": cell["ethnicity"],
+                "n_tested": n,
+                "n_proficient": 0,
+                "n_matched": n,
+                "n_cohort": n + cell.get("left", 0),
+                "is_levelled": True,
+                **{transition(*move): k for move, k in moves.items()},
+                **sums,
+            }
+        )
+    no_splits = pd.DataFrame(
+        columns=["parent_level", "parent_id", "split", "child_level", "child_id"], dtype=str
+    )
+    return hidden_numbers(pd.DataFrame(rows), no_splits, plan, MARTS.suppression)
+
+
+def _added(*moves: dict[tuple[int, int], int]) -> dict[tuple[int, int], int]:
+    return dict(sum((Counter(one) for one in moves), Counter()))
+
+
+# Nobody can be found in it, whatever is told.
+FULL = {
+    (1, 2): 30,
+    (1, 1): 30,
+    (2, 2): 20,
+    (2, 1): 20,
+    (3, 3): 40,
+    (3, 2): 40,
+    (4, 4): 15,
+    (4, 3): 15,
+}
+
+
+def test_the_rate_before_is_hidden_where_it_would_tell_how_few_did_not_begin_low() -> None:
+    # Eight of 88 had reached the standard, which begins at the third of four levels.
+    few = {(1, 2): 20, (1, 1): 20, (2, 2): 20, (2, 1): 20, (3, 3): 4, (3, 2): 4}
+    moves = {"ASIAN": FULL, "BLACK": FULL, "MENA": few}
+    rows = [{"ethnicity": "all", "moves": _added(*moves.values())}]
+    rows += [{"ethnicity": name, "moves": of} for name, of in moves.items()]
+    hidden = _hidden_numbers(*rows)
+    assert hidden["hides_prior"].tolist()[3]
+    assert hidden["hides_prior"].sum() > 1
+
+
+def test_a_matrix_is_hidden_with_each_number_that_it_tells() -> None:
+    # The rate before of WHITE is hidden, of whom few left, and that of one more with it; the matrix
+    # of BLACK, which has a small row, would do for that of WHITE.
+    small_row = {move: 2 * n for move, n in FULL.items() if move[0] < 4} | {(4, 4): 5}
+    moves = {"ASIAN": FULL, "BLACK": small_row, "WHITE": FULL}
+    rows: list[dict[str, Any]] = [{"ethnicity": "all", "moves": _added(*moves.values())}]
+    rows += [{"ethnicity": name, "moves": of} for name, of in moves.items()]
+    rows[3]["left"] = 5
+    hidden = _hidden_numbers(*rows)
+    assert hidden["hides_prior"].tolist() == [False, True, False, True]
+    assert hidden["hides_matrix"].tolist() == [False, True, True, True]
 
 
 def test_a_matrix_in_which_all_of_a_level_went_to_one_is_hidden_whole() -> None:
@@ -520,6 +639,88 @@ def test_growth_of_vendors_is_hidden_where_it_tells_of_the_few_who_have_none() -
         for count in (5, 20, 35, 40)
     ]
     assert hidden == [True, False, True, False]
+
+
+def test_measures_of_the_same_students_share_one_decision() -> None:
+    """Nearly all of one grade met their growth: what hides that hides the index as well."""
+
+    def _of(grade: str, count: int, met: int, index: int) -> list[Student]:
+        return [
+            Student(
+                f"{grade}-{k}",
+                2025,
+                grade,
+                3,
+                300.0,
+                growth_index=0.1 if k < index else None,
+                growth_met=k < met if k < index else None,
+            )
+            for k in range(count)
+        ]
+
+    students = [*_of("03", 60, 20, 40), *_of("04", 60, 40, 40), *_of("05", 60, 25, 45)]
+    rows = [r for r in _build(students, shown=True).shown if r["growth_type"] == "vendor"]
+    told: dict[Any, set[bool]] = {}
+    for row in rows:
+        place = (row["org_level"], row["grade"], row["ethnicity"])
+        told.setdefault(place, set()).add(row["suppressed"])
+    assert {len(flags) for flags in told.values()} == {1}
+    assert told["school", "04", "all"] == {True}
+    assert {True, False} == set().union(*told.values())
+
+
+def test_students_of_no_norm_at_all_are_not_had_from_those_of_each() -> None:
+    norms = {**dict.fromkeys(range(30), "2015"), **dict.fromkeys(range(30, 55), "2020")}
+    students = [
+        Student(
+            f"s{k}",
+            2025,
+            "04",
+            3,
+            300.0,
+            growth_index=0.1 if k in norms else None,
+            growth_norm=norms.get(k),
+        )
+        for k in range(60)
+    ]
+    rows = [r for r in _build(students, shown=True).shown if r["growth_type"] == "vendor"]
+    assert {row["suppressed"] for row in rows} == {True}
+
+
+def test_what_a_vendor_says_of_a_part_that_two_groups_do_not_share_is_guarded() -> None:
+    # Five were reclassified lately: EL_OR_RFEP4 less EL.
+    groups = [("all", "all", 100), ("EL", "all", 30), ("RFEP", "all", 20), ("EO", "all", 50)]
+    groups += [("all", "EL_OR_RFEP4", 35), ("all", "OTHER", 65)]
+    cells = pd.DataFrame(groups, columns=["el_status", "el_recent_status", "n_tested"])
+    cells = cells.assign(org_level="all", org_id="all", grade="all", n_proficient=0)
+    met = pd.DataFrame(
+        [
+            ("el_status", status, "el_recent_status", recent)
+            for status, recent in (
+                ("EL", "EL_OR_RFEP4"),
+                ("RFEP", "EL_OR_RFEP4"),
+                ("RFEP", "OTHER"),
+                ("EO", "OTHER"),
+            )
+        ],
+        columns=["one", "code", "other", "other_code"],
+    )
+    splits = pd.DataFrame(
+        columns=["parent_level", "parent_id", "split", "child_level", "child_id"], dtype=str
+    )
+    measures = pd.DataFrame(
+        {"cell": cells.index, "n_growth": cells["n_tested"], "n_met": None}
+    ).assign(growth_measure="growth_index", growth_norm="2020")
+    dimensions = Dimensions((), ("el_status", "el_recent_status"))
+
+    def _hidden(met: pd.DataFrame | None) -> list[bool]:
+        lines = Lines.of(cells, splits, dimensions, met)
+        return hidden_vendors(cells, measures, lines, MARTS.suppression).tolist()
+
+    assert _hidden(None) == [False] * 6
+    hidden = _hidden(met)
+    assert not hidden[0]
+    assert hidden[1] or hidden[4]
 
 
 def test_the_order_of_rows_changes_nothing() -> None:

@@ -34,6 +34,18 @@ def test_families_are_adjusted_apart_and_a_missing_value_is_not_counted():
     assert np.isnan(adjusted[::7]).all()
 
 
+def test_what_is_tested_twice_in_a_family_counts_once():
+    p, test = np.round(RNG.random(8), 3), [1, 2, 3, 4, 5, 6, 7, 8]
+
+    twice = benjamini_hochberg([*p, *p[:5], p[0]], [1] * 14, [*test, *test[:5], 1])
+
+    assert twice[:8] == pytest.approx(false_discovery_control(p), abs=1e-12)
+    assert twice[8:].tolist() == [*twice[:5], twice[0]]
+    # In another family it is another test; a missing value hides nothing that stands beside it.
+    apart = benjamini_hochberg([0.01, 0.01, np.nan], [1, 2, 1], [1, 1, 1])
+    assert apart[:2].tolist() == [0.01, 0.01] and np.isnan(apart[2])
+
+
 def test_of_no_values_nothing_is_adjusted():
     assert benjamini_hochberg([], []).size == 0
     assert np.isnan(benjamini_hochberg([np.nan], [1])).all()

@@ -9,20 +9,23 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test
 
-from transforms.statistics.permutation import permuted_difference, ways_to_choose
+from transforms.statistics.permutation import (
+    least_p_value,
+    permuted_difference,
+    ways_to_choose,
+)
 
 RNG = np.random.default_rng(11)
 
 
 def by_scipy(values, weights, chosen):
-    """Return the exact p-value of the absolute difference of the weighted means."""
+    """Return the exact p-value of the weighted means' difference over its standard error."""
 
     def statistic(one, other):
-        means = (
-            (weights[side] * values[side]).sum() / weights[side].sum()
-            for side in (one.astype(int), other.astype(int))
-        )
-        return abs(next(means) - next(means))
+        sides = [side.astype(int) for side in (one, other)]
+        means = [np.average(values[side], weights=weights[side]) for side in sides]
+        error = np.sqrt(sum(1 / weights[side].sum() for side in sides))
+        return abs(means[0] - means[1]) / error
 
     units = np.arange(len(values))
     return permutation_test(
@@ -39,10 +42,9 @@ def by_counting(values, weights, chosen):
 
     def difference(picked):
         is_in = np.isin(np.arange(len(values)), picked)
-        return abs(
-            np.average(values[is_in], weights=weights[is_in])
-            - np.average(values[~is_in], weights=weights[~is_in])
-        )
+        means = [np.average(values[side], weights=weights[side]) for side in (is_in, ~is_in)]
+        error = np.sqrt(1 / weights[is_in].sum() + 1 / weights[~is_in].sum())
+        return abs(means[0] - means[1]) / error
 
     found = [difference(picked) for picked in combinations(range(len(values)), chosen)]
     return np.mean(np.array(found) >= difference(range(chosen)) - 1e-12)
@@ -92,6 +94,36 @@ def test_the_interval_ends_where_the_test_begins_to_reject(chosen, others):
     for bound, outside in ((found.low[0], -1e-6), (found.high[0], 1e-6)):
         assert p_value_of(bound - outside) > 0.1
         assert p_value_of(bound + outside) <= 0.1 + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("chosen", "others", "students", "students_of_others"),
+    [(1, 24, 15, 300), (3, 20, 30, 300), (3, 20, 300, 30), (4, 17, 100, 100)],
+)
+def test_without_an_effect_about_one_in_twenty_is_rejected_however_large_the_schools_are(
+    chosen, others, students, students_of_others
+):
+    random = np.random.default_rng(17)
+    n = np.repeat([students, students_of_others], [chosen, others])
+    before, now = random.binomial(n, 0.5, (2, 2_000, n.size)) / n
+    weights = np.broadcast_to(n / 2, now.shape)
+    ways = ways_to_choose(chosen, others, 999)
+
+    found = permuted_difference(now - before, weights, chosen, ways, 0.95)
+
+    # The least p of 25 ways is 1 / 25. Of a difference that is not studentised it would be 0.6.
+    rejected = found.p_value <= 0.05
+    assert 0.02 < rejected.mean() < 0.075
+    holds = (found.low <= 1e-9) & (found.high >= -1e-9)
+    assert (holds == ~rejected).all()
+
+
+def test_the_least_p_value_is_that_of_the_farthest_difference():
+    for chosen, others in ((1, 4), (2, 2), (3, 3), (2, 5)):
+        values = np.array([[9.0] * chosen + [*range(others)]])
+        ways = ways_to_choose(chosen, others, 99)
+        found = permuted_difference(values, np.ones(values.shape), chosen, ways, 0.5)
+        assert found.p_value[0] == pytest.approx(least_p_value(chosen, others, ways))
 
 
 def test_too_few_ways_give_no_interval_but_a_p_value():

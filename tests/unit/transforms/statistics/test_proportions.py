@@ -118,6 +118,12 @@ def test_risk_ratio_agrees_with_statsmodels(first, second):
     assert [float(value) for value in found] == pytest.approx(list(map(float, expected)), rel=1e-9)
 
 
+def test_the_ratio_of_two_groups_of_which_everybody_is_proficient_has_no_bounds():
+    ratio, low, high = p.risk_ratio([20, 20, 19], [20, 20, 20], [30, 29, 30], [30] * 3, CONFIDENCE)
+    assert ratio[0] == 1 and np.isnan([low[0], high[0]]).all()
+    assert (low[1:] < ratio[1:]).all() and (ratio[1:] < high[1:]).all()
+
+
 def test_risk_ratio_of_nobody():
     ratio, low, high = p.risk_ratio([0, 3], [20, 20], [5, 0], [20, 20], CONFIDENCE)
     assert ratio[0] == 0 and np.isnan([low[0], high[0]]).all()
@@ -142,3 +148,16 @@ def test_the_p_value_is_that_of_the_pooled_test_and_of_pearson(first, second):
 def test_a_confidence_is_a_share(confidence):
     with pytest.raises(ValueError, match="share between 0 and 1"):
         p.wilson(1, 2, confidence)
+
+
+@given(shares(), shares())
+def test_shares_with_two_added_give_agresti_and_caffos_interval(one, other):
+    (share, variance), (share_2, variance_2) = p.with_two_added(*one), p.with_two_added(*other)
+
+    half = p.critical_value(CONFIDENCE) * np.sqrt(variance + variance_2)
+    expected = statsmodels.confint_proportions_2indep(
+        *one, *other, method="agresti-caffo", compare="diff", alpha=1 - CONFIDENCE
+    )
+    found = (share - share_2 - half, share - share_2 + half)
+    assert [float(bound) for bound in found] == pytest.approx(expected, **NEAR)
+    assert variance > 0
