@@ -20,7 +20,7 @@ from benchmarks.compare import CROSSED, GROUPS, ONE_WAY, SOURCE, as_yardstick_sq
 if TYPE_CHECKING:
     import duckdb
 
-    from configs.models import Marts
+    from configs.mart_models import Marts
     from transforms.cell_plan import CellPlan
     from transforms.cells import Statistic
 

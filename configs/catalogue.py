@@ -20,19 +20,11 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from configs.assessment_models import Assessment
 from configs.errors import SHOWN_AT_MOST, ConfigurationError
-from configs.models import (
-    Assessment,
-    CodeWords,
-    Drafting,
-    Embargo,
-    Marts,
-    Network,
-    Profile,
-    Suite,
-    Table,
-    Vocabulary,
-)
+from configs.mart_models import Marts, Network
+from configs.models import CodeWords, Drafting, Embargo, Suite, Table, Vocabulary
+from configs.profile_models import Profile
 from configs.references import (
     ASSESSMENT,
     UNSET,
@@ -133,8 +125,13 @@ class Catalogue:
 
     @cached_property
     def marts_hash(self) -> str:
-        """Return a digest of what decides the marts beside the rows: marts, network, levels."""
-        return digest([self.marts, self.network, self.assessments])
+        """Return a digest of what decides the marts beside the rows.
+
+        It is of marts, network and levels, and of what the codes of the marts' dimensions are: a
+        roll-up with other members counts other students.
+        """
+        codes = {name: self.vocabularies[name] for name in self.marts.dimensions}
+        return digest([self.marts, self.network, self.assessments, codes])
 
 
 def digest(content: Any) -> str:
@@ -207,7 +204,7 @@ class _Reader:
                 "BAD_CONFIGURATION",
                 where=", ".join(str(root) for root in self.roots),
                 found=_counted("fault(s)", list(dict.fromkeys(told))),
-                expected="files of the shape that configs/models.py and source_models.py state",
+                expected="files of the shape that models.py and *_models.py in configs/ state",
                 remedy="mend the files named above, then run `roci check`",
             )
         return self._without(catalogue, left_out)

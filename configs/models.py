@@ -1,15 +1,14 @@
-"""The shape of every configuration file but the sources', checked whole when it is read."""
+"""The shape of tables, vocabularies, suites, codes and embargoes, checked whole when it is read."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
-from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 Kind = Literal["text", "code", "integer", "decimal", "date", "boolean"]
+
 Severity = Literal["reject", "flag"]
 
 
@@ -65,265 +64,6 @@ class Vocabulary(Model):
     rolls_up: str | None = None
 
 
-class Level(Model):
-    """One performance level; `order` counts from 1, the lowest."""
-
-    order: int = Field(ge=1)
-    label: str
-
-
-class ScoreRange(Model):
-    """Score range and cut scores of one subject and grade over a span of school years.
-
-    `cuts[i]` is the lowest score of level i + 2. `from_year` and `to_year` are spring years; null
-    is open.
-    """
-
-    subject: str
-    grade: str
-    from_year: int | None = None
-    to_year: int | None = None
-    lowest: float
-    highest: float
-    cuts: list[float] = []
-
-
-class Break(Model):
-    """Years of an assessment whose results are not comparable with those of other years.
-
-    It holds from `from_year` to `to_year` (spring years; null: from then on). Two years that it
-    holds for, and two that it does not, are comparable as far as it goes; one of each are not.
-    subjects: those that it is of; empty is all of them.
-    kind: `scale` makes scores and levels incomparable, `standard` levels and rates only (the scores
-        stay on their scale), `population` whoever was tested, so two groups of different years but
-        not one student's two results.
-    """
-
-    from_year: int
-    to_year: int | None = None
-    subjects: list[str] = []
-    kind: Literal["scale", "standard", "population"]
-    reason: str
-    citation: str
-
-    @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> Break:
-        if self.to_year is not None and self.to_year < self.from_year:
-            raise ValueError(f"to_year {self.to_year} lies before from_year {self.from_year}")
-        return self
-
-
-class Testers(Model):
-    """Who is meant to take an assessment; whoever of them has no result counts as not tested.
-
-    who: `everyone` in the grades, the `english_learners` of the grades, or `chosen`, by course,
-        disability or choice, which no roster tells: of those participation is not known.
-    grades: per subject the grades that take it; of a subject that is not here those in which
-        anybody of the district has a score.
-    chosen_grades: per subject the grades in which only some students take it: in another year, or
-        as others take another course. An empty list is all of them.
-    alternates: assessments that are taken instead, subject by subject.
-    citation: the public document that says so.
-    """
-
-    who: Literal["everyone", "english_learners", "chosen"] = "everyone"
-    grades: dict[str, list[str]] = {}
-    chosen_grades: dict[str, list[str]] = {}
-    alternates: list[str] = []
-    citation: str
-
-
-class Assessment(Model):
-    """What an assessment's scores and levels mean.
-
-    An assessment without performance levels has none here and no `proficient_from`: it has mean
-    scores and no rates. `index_weights`: what a student at each level counts in the performance
-    index, lowest level first; empty where there is no such index. `breaks`: which years are not
-    comparable with which. `testers`: who is meant to take it; null is everyone in the grades in
-    which anybody of the district has a score.
-    """
-
-    name: str
-    title: str
-    citation: str
-    subjects: list[str]
-    levels: list[Level]
-    proficient_from: int | None = None
-    proficient_label: str = "proficient"
-    scale: Literal["vertical", "by_grade"]
-    score_ranges: list[ScoreRange] = []
-    index_weights: list[float] = []
-    breaks: list[Break] = []
-    testers: Testers | None = None
-
-    @model_validator(mode="after")
-    def _tested_subjects_are_its_own(self) -> Assessment:
-        named = {*self.testers.grades, *self.testers.chosen_grades} if self.testers else set()
-        if unknown := sorted(named - {*self.subjects}):
-            raise ValueError(f"testers: {', '.join(unknown)} not among subjects")
-        return self
-
-    @model_validator(mode="after")
-    def _breaks_are_of_its_subjects(self) -> Assessment:
-        named = {subject for one in self.breaks for subject in one.subjects}
-        if unknown := sorted(named - {*self.subjects}):
-            raise ValueError(f"breaks: {', '.join(unknown)} not among subjects")
-        return self
-
-    @model_validator(mode="after")
-    def _index_weighs_every_level(self) -> Assessment:
-        if self.index_weights and len(self.index_weights) != len(self.levels):
-            raise ValueError(
-                f"{len(self.levels)} levels need as many index_weights, "
-                f"found {len(self.index_weights)}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _levels_are_complete(self) -> Assessment:
-        orders = [level.order for level in self.levels]
-        if orders != list(range(1, len(orders) + 1)):
-            raise ValueError(f"levels must be numbered 1, 2, ... in order, found {orders}")
-        if (self.proficient_from or 0) not in (orders or [0]):
-            raise ValueError(f"proficient_from {self.proficient_from} is no level of {orders}")
-        wrong = [r for r in self.score_ranges if r.cuts and len(r.cuts) != len(orders) - 1]
-        if wrong:
-            raise ValueError(f"{len(orders)} levels need {len(orders) - 1} cuts: {wrong[0]}")
-        return self
-
-
-class Suppression(Model):
-    """The privacy rule of everything that is published.
-
-    `extreme_bands`: from so many students, a rate so near to 0 or 100 is shown only as the limit.
-    """
-
-    minimum_n: int = Field(default=11, ge=10)
-    extreme_bands: list[tuple[int, float]]
-
-
-class Gaps(Model):
-    """Which groups are compared in mart_gap, and how.
-
-    references: per dimension the code that its other codes are compared with; a dimension that is
-        not here is compared with the rest of the students only.
-    within: within how many further dimensions two groups may be compared (1: girls who are English
-        learners with boys who are, but not that within one ethnicity).
-    minimum_n: students that each side needs for any number, and `effect_minimum_n` for an effect
-        size in the reporting marts and for a V statistic anywhere.
-    closure_goal_pct: by how many percent a gap should close in a year.
-    """
-
-    references: dict[str, str] = {}
-    within: int = Field(default=1, ge=0)
-    minimum_n: int = Field(default=11, ge=2)
-    effect_minimum_n: int = Field(default=30, ge=2)
-    closure_goal_pct: float = 20
-
-
-class Comparison(Model):
-    """How mart_comparison holds partner schools and networks against others.
-
-    longest_span: over how many years a gain is looked for at most.
-    fewest_schools: schools that are needed on the other side for a permutation over schools.
-    permutations: so many ways of choosing schools are tried one and all; of more ways, so many are
-        drawn.
-    """
-
-    longest_span: int = Field(default=5, ge=1)
-    fewest_schools: int = Field(default=5, ge=2)
-    permutations: int = Field(default=9_999, ge=99)
-
-
-class WindowDay(Model):
-    """The day on which the roster says who is to be tested in a window, of one or all districts."""
-
-    assessment: str
-    school_year: int
-    test_window: str
-    district_id: str | None = None
-    day: dt.date
-
-
-class Participation(Model):
-    """Of which rosters it is believed who has not been tested.
-
-    minimum_match_pct: the roster has this share of a district's tested students enrolled on the
-        window's day, or nothing is said of who was not tested: it could be of another time, list
-        some schools only, or know its students by other ids.
-    days: a window's day, where the median of the district's test dates is not to be it.
-    """
-
-    minimum_match_pct: float = Field(default=90, ge=0, le=100)
-    days: list[WindowDay] = []
-
-
-class Focus(Model):
-    """Whom a teacher may want to look at first.
-
-    near_points_pct: a score is near the proficient level where it lies below its cut by at most so
-        many percent of the distance between that cut and the next one below.
-    per_grade_school: how many of each school, grade and subject are suggested.
-    """
-
-    near_points_pct: float = Field(default=25, gt=0, le=100)
-    per_grade_school: int = Field(default=5, ge=1)
-
-
-class Marts(Model):
-    """What is built: dimensions, privacy, rounding for publication.
-
-    crossed: dimensions of which every combination is counted.
-    one_way: dimensions that are counted alone, and crossed with each one of `crossed_with`.
-    crossed_with_by_grade: whether those crossings are counted in each grade too.
-    rollups: named unions of the codes of one crossed dimension, each a vocabulary with `rolls_up`.
-    """
-
-    crossed: list[str]
-    one_way: list[str]
-    crossed_with: list[str] = []
-    crossed_with_by_grade: bool = False
-    rollups: list[str] = []
-    suppression: Suppression
-    gaps: Gaps = Gaps()
-    participation: Participation = Participation()
-    focus: Focus = Focus()
-    comparison: Comparison = Comparison()
-    pct_decimals: int = 1
-    score_decimals: int = 0
-    confidence: float = 0.95
-    sql_student_rows: bool = False
-
-    @property
-    def dimensions(self) -> tuple[str, ...]:
-        """Return every dimension that is a column of the marts, in their order."""
-        return (*self.crossed, *self.one_way, *self.rollups)
-
-    @model_validator(mode="after")
-    def _dimensions_are_of_one_kind(self) -> Marts:
-        twice = sorted({d for d in self.dimensions if self.dimensions.count(d) > 1})
-        if twice:
-            raise ValueError(f"of two kinds or named twice: {', '.join(twice)}")
-        unknown = sorted(set(self.crossed_with) - set(self.crossed))
-        if unknown:
-            raise ValueError(f"crossed_with: {', '.join(unknown)} not among crossed")
-        return self
-
-
-class NetworkGroup(Model):
-    """A named group of schools, `district_id/school_id`."""
-
-    title: str
-    schools: list[str]
-
-
-class Network(Model):
-    """Which schools are partners, and which named networks are compared."""
-
-    partner_schools: list[str] = []
-    networks: dict[str, NetworkGroup] = {}
-
-
 class ExpectationSpec(Model):
     """One expectation of a suite: its Great Expectations type, arguments, and what a miss does.
 
@@ -349,12 +89,17 @@ class Suite(Model):
     expectations: dict[str, list[ExpectationSpec]]
 
 
+NextStep = Literal["compare", "restate", "correct", "mend", "rerun", "release", "discard"]
+
+
 class CodeWords(Model):
     """What a code of a row, a load or a publication means, and what a person does about it.
 
     retry: the cause lies outside the file, so each nightly does the load again by itself.
     waits_for: the lake tables that may let it end otherwise. A load is done again once one of them
         or its configuration is newer than the failure; after an accident, at once.
+    next: what a person would type next about a load that it stopped, in place of what is offered
+        for every load that failed or is held.
     """
 
     kind: Literal["reject", "flag", "set_aside", "file", "hold", "warn", "infrastructure"]
@@ -362,114 +107,7 @@ class CodeWords(Model):
     remedy: str
     retry: Literal["nightly"] | None = None
     waits_for: list[str] = []
-
-
-class RemoteLanding(Model):
-    """A folder of another machine whose files are fetched into landing/ before each nightly.
-
-    name: names its credentials, ROCI_REMOTE_<NAME>_USER and _PASSWORD, or _KEY (a private key's
-        file) and _PASSPHRASE.
-    url: sftp://host:port/folder, or another URL that fsspec opens.
-    host_key: the server's public key, `ssh-ed25519 AAAA...`; a server with another is not used.
-    district_id: the district that its files are of, where nothing in them says so.
-    block: a Prefect Secret block with JSON of user, password, key_file and passphrase, where the
-        environment holds none.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
-    url: str
-    host_key: str | None = None
-    district_id: str | None = None
-    block: str | None = None
-
-    @field_validator("url")
-    @classmethod
-    def _no_secret_in_the_url(cls, url: str) -> str:
-        if urlsplit(url).username or urlsplit(url).password:
-            raise ValueError("no user and no password in a URL: they go into the environment")
-        return url
-
-
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-class Expected(Model):
-    """When files of a source should have arrived; `roci status` says what is late.
-
-    district_id: whose files; null is anybody's.
-    by: a day of each school year ('10-15'), of each month ('day 5'), or of each week ('monday').
-    grace_days: how many days after that day nobody asks yet.
-    """
-
-    source: str
-    district_id: str | None = None
-    by: str
-    grace_days: int = Field(default=0, ge=0, le=90)
-
-    @field_validator("by")
-    @classmethod
-    def _is_a_day(cls, by: str) -> str:
-        by = by.strip().lower()
-        if by in WEEKDAYS or re.fullmatch(r"day ([1-9]|1\d|2[0-8])", by):
-            return by
-        try:
-            dt.date.fromisoformat(f"2023-{by}")
-        except ValueError:
-            raise ValueError("no day: write '10-15', 'day 5' (1 to 28) or 'monday'") from None
-        return by
-
-
-Notice = Literal["failed", "held", "late", "build_held"]
-
-
-class Notify(Model):
-    """Who is told after a nightly of what needs a person: counts, codes and ids of loads only.
-
-    urls_env: the environment variable with the addresses, as Apprise writes them, a space between
-        two. An address may hold a password, so it stands in no file.
-    about: of what (`on` would be a yes in YAML).
-    """
-
-    urls_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "ROCI_NOTIFY_URLS"
-    about: list[Notice] = ["failed", "held", "late", "build_held"]
-
-
-class Retention(Model):
-    """After how many days `roci prune` removes what nothing needs any more.
-
-    raw_days: original files, and rejected rows, of loads that others have taken the place of, that
-        were discarded, or that no source took.
-    lake_versions_days: what the lake held before; marts can be built as of no earlier day.
-    prefect_runs_days: runs in Prefect's own database.
-    logs_days: run logs.
-    refused_days: files in landing/refused, and parts of transfers that broke off.
-    """
-
-    raw_days: int = Field(default=1095, ge=1)
-    lake_versions_days: int = Field(default=90, ge=1)
-    prefect_runs_days: int = Field(default=60, ge=1)
-    logs_days: int = Field(default=365, ge=1)
-    refused_days: int = Field(default=365, ge=1)
-
-
-class Profile(Model):
-    """How this installation runs.
-
-    review_restatements: a corrected file that would move published numbers waits for a person.
-    """
-
-    name: str
-    home_district: str | None = None
-    nightly_cron: str = "0 2 * * *"
-    timezone: str = "UTC"
-    workers: int = Field(default=2, ge=1)
-    row_count_floor_pct: float = 50.0
-    row_count_ceiling_pct: float = 200.0
-    remote_landings: list[RemoteLanding] = []
-    review_restatements: bool = False
-    expected: list[Expected] = []
-    notify: Notify = Notify()
-    retention: Retention = Retention()
+    next: list[NextStep] = []
 
 
 class EmbargoRule(Model):

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from configs.models import Assessment, ScoreRange, Table, Testers
+from configs.assessment_models import Assessment, ScoreRange, Testers
+from configs.dimensions import dimension_faults
+from configs.models import Table
 from configs.rollups import rollup_faults
 from configs.source_models import Layout, RecordSet, Source, as_list
 
@@ -50,6 +52,7 @@ def reference_faults(catalogue: Catalogue) -> Iterator[str]:
     for name, table in catalogue.tables.items():
         yield from _table_faults(name, table, catalogue)
     yield from _vocabulary_faults(catalogue)
+    yield from dimension_faults(catalogue)
     for assessment in catalogue.assessments.values():
         for fault in _assessment_faults(assessment, catalogue):
             yield f"assessments/{assessment.name}.yml: {fault}"

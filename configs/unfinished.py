@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from configs.models import Assessment
+from configs.assessment_models import Assessment
 from configs.references import UNSET, named_assessments
 from configs.source_models import Source
 

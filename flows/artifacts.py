@@ -89,7 +89,8 @@ def explained(context: Context, load_id: str) -> Iterator[str]:
         )
     yield from _reasons(context, load_id)
     yield "## Next\n"
-    yield from (f"    {command}" for command in [f"roci explain {load_id}", *next_commands(load)])
+    following = [f"roci explain {load_id}", *next_commands(load, codes)]
+    yield from (f"    {command}" for command in following)
 
 
 def _cause(code: str, codes: Mapping[str, CodeWords]) -> Iterator[str]:

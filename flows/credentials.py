@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from configs.errors import InfrastructureError
-from configs.models import RemoteLanding
+from configs.profile_models import RemoteLanding
 from warehouse.remote import Credentials, environment_name
 
 PARTS = {"USER": "user", "PASSWORD": "password", "KEY": "key_file", "PASSPHRASE": "passphrase"}

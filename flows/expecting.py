@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from configs.models import WEEKDAYS, Expected
+from configs.profile_models import WEEKDAYS, Expected
 from flows.context import Context
 from warehouse.ledger_records import Arrival
 

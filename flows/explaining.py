@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -29,6 +29,23 @@ STATE_WORDS = {
     "discarded": "The file was given up by a person.",
     "loading": "The file is being loaded, or was cut off; the next run does it again.",
     "received": "The file has arrived and is not loaded yet.",
+}
+
+COMMANDS = {
+    "compare": "roci explain {} --compare   (what it would replace)",
+    "restate": "roci restate {}   (what published numbers would become)",
+    "show": "roci quarantine show {}",
+    "correct": "roci quarantine export {}   (to correct the rows in a spreadsheet)",
+    "mend": "roci rerun {}   (after mending the cause; or land a mended file)",
+    "rerun": "roci rerun {}",
+    "release": "roci release {}",
+    "discard": "roci discard {}",
+    "give_up": "roci discard {}   (once a mended file has been landed, or none is)",
+}
+# What is offered for a load that stopped, unless its code has a `next` of its own.
+NEXT_STEPS = {
+    "held": ("compare", "restate", "rerun", "release", "discard"),
+    "failed": ("mend", "discard"),
 }
 
 
@@ -71,7 +88,7 @@ def explanation(context: Context, load_id: str) -> dict[str, Any]:
         "rows": [asdict(count) for count in row_counts(context, load_id)],
         "steps": [asdict(step) for step in context.ledger.steps(load_id)],
         "checks": [asdict(check) for check in context.ledger.checks(load_id)],
-        "next": next_commands(load, newest),
+        "next": next_commands(load, context.catalogue.codes, newest),
     }
 
 
@@ -97,39 +114,25 @@ def _changed_since(context: Context, load: Load) -> list[str]:
     return changed_parts(context.ledger.inputs(load.load_id), inputs_today(context, load))
 
 
-def next_commands(load: Load, newest: Load | None = None) -> list[str]:
+def next_commands(
+    load: Load, codes: Mapping[str, CodeWords], newest: Load | None = None
+) -> list[str]:
     """Return what a person would type next; `newest` is a later attempt at the load's file."""
-    again = f"roci rerun {load.load_id}"
-    code = load.fault.code if load.fault and load.state == "held" else None
     if newest is not None:
         return [f"roci explain {newest.load_id}"]
-    if code == "COUNTED_TWICE":
-        return [f"roci discard {load.load_id}"]
-    if code == "UNKNOWN_SCHOOL":
-        return [again + "   (after mending the cause)", f"roci discard {load.load_id}"]
-    if load.state == "held":
-        return [
-            f"roci explain {load.load_id} --compare   (what it would replace)",
-            f"roci restate {load.load_id}   (what published numbers would become)",
-            again,
-            f"roci release {load.load_id}",
-            f"roci discard {load.load_id}",
-        ]
-    correct = f"roci quarantine export {load.load_id}   (to correct the rows in a spreadsheet)"
-    if load.state == "failed" and load.source == UNCLAIMED:
-        return [f"roci discard {load.load_id}   (once a mended file has been landed, or none is)"]
-    if load.state == "failed":
-        mendable = load.fault is not None and load.fault.code == "TOO_MANY_REJECTS"
-        return [
-            *([correct] if mendable else []),
-            again + "   (after mending the cause; or land a mended file)",
-            f"roci discard {load.load_id}",
-        ]
+    return [COMMANDS[step].format(load.load_id) for step in _next_steps(load, codes)]
+
+
+def _next_steps(load: Load, codes: Mapping[str, CodeWords]) -> Sequence[str]:
+    if load.state in STOPPED and load.source == UNCLAIMED:
+        return ("give_up",)
+    if load.state in STOPPED:
+        words = codes.get(load.fault.code) if load.fault else None
+        return (words.next if words else ()) or NEXT_STEPS[load.state]
     if load.rows_quarantined:
         # Rows of a file that another has taken the place of are not taken back.
-        show = f"roci quarantine show {load.load_id}"
-        return [show, correct] if load.state == "loaded" else [show]
-    return []
+        return ("show", "correct") if load.state == "loaded" else ("show",)
+    return ()
 
 
 def explanation_lines(context: Context, load_id: str) -> Iterator[str]:
@@ -155,7 +158,7 @@ def explanation_lines(context: Context, load_id: str) -> Iterator[str]:
         yield f"Changed since then: {', '.join(changed)}. `roci rerun {load_id}` would apply it."
     if newest is None:
         yield from _retry_lines(load, context.catalogue.codes)
-    for command in next_commands(load, newest):
+    for command in next_commands(load, context.catalogue.codes, newest):
         yield f"Next: {command}"
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from textwrap import fill
 
+from configs.assessment_models import Break
 from configs.catalogue import Catalogue
-from configs.models import Break, Vocabulary
+from configs.models import Vocabulary
 from transforms.all_cards import MARTS, cards_of, examples_of
 from transforms.cards import MeasureCard
 

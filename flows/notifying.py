@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from configs.models import Notice
+from configs.profile_models import Notice
 from flows.context import Context
 from flows.expecting import late_arrivals
 from flows.outcome import BuildOutcome

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from configs.errors import UsageError
-from configs.models import Retention
+from configs.profile_models import Retention
 from flows.context import Context
 from flows.locking import nightly_lock
 from flows.outcome import UNCLAIMED

@@ -15,7 +15,7 @@ from configs.errors import UsageError
 from flows.choosing import chosen_loads, what_changed
 from flows.console import progress
 from flows.context import Context
-from flows.locking import nightly_lock
+from flows.locking import filling_lock, nightly_lock
 from flows.notifying import tell_people, telling_of_an_end
 from flows.outcome import LoadOutcome, RunOutcome
 from flows.patience import patiently
@@ -29,8 +29,7 @@ from flows.stages.intake import (
     take_in,
 )
 from flows.stages.retrying import as_it_came, waves
-from flows.standing import done_again
-from warehouse.ledger_records import Load
+from flows.standing import RELEASABLE, STOPPED, done_again, require_state
 
 
 def run_nightly(
@@ -119,7 +118,7 @@ def run_release(context: Context, load_id: str) -> RunOutcome:
     """
     from flows.stages.loading import load_incoming
 
-    load = _expect_state(context, load_id, ("held",))
+    load = require_state(context, load_id, RELEASABLE)
     outcome = load_incoming(context, as_it_came(context, load), released=load_id)
     if outcome.state == "loaded":
         context.ledger.record_decision(load_id, "released", getuser(), outcome.load_id)
@@ -127,9 +126,15 @@ def run_release(context: Context, load_id: str) -> RunOutcome:
 
 
 def discard_load(context: Context, load_id: str) -> int:
-    """Mark a held or failed load as given up; nothing in the lake changes."""
-    load = _expect_state(context, load_id, ("held", "failed"))
-    context.ledger.discard(load, getuser())
+    """Mark a held or failed load as given up; nothing in the lake changes.
+
+    Raises:
+        UsageError: the load is neither, or is so no more once no other is at work on its file.
+    """
+    load = require_state(context, load_id, STOPPED)
+    with filling_lock(context, load.source, load.district_id):
+        load = require_state(context, load_id, STOPPED)
+        context.ledger.discard(load, getuser())
     typer.echo(f"{load.load_id} discarded; its file stays in the raw store")
     newest = done_again(context, load)
     if newest is not None:
@@ -206,19 +211,6 @@ def _through_prefect(
     from flows.orchestration import run_flow
 
     return run_flow(flow, parameters, workers or context.catalogue.profile.workers)
-
-
-def _expect_state(context: Context, load_id: str, states: tuple[str, ...]) -> Load:
-    load = context.ledger.load(load_id)
-    if load.state not in states:
-        raise UsageError(
-            "WRONG_STATE",
-            where=load_id,
-            found=load.state,
-            expected=" or ".join(states),
-            remedy=f"see `roci explain {load_id}`",
-        )
-    return load
 
 
 def _span(years: str) -> tuple[int, int]:

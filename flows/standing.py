@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from configs.errors import UsageError
 from flows.context import Context
 from flows.load_key import changed_parts
 from flows.slices import years_of
@@ -13,6 +14,7 @@ from flows.stages.repairs import KnownRepairs, all_repairs, inputs_today, origin
 from warehouse.ledger_records import Load
 
 STOPPED = ("failed", "held")
+RELEASABLE = ("held",)
 
 
 def open_faults(context: Context) -> list[Load]:
@@ -38,6 +40,24 @@ def done_again(context: Context, load: Load) -> Load | None:
     later = context.ledger.loads(source=load.source) if load.sha256 is not None else []
     newest = next((one for one in later if (one.sha256, one.district_id) == file), load)
     return None if newest.load_id == load.load_id else newest
+
+
+def require_state(context: Context, load_id: str, states: Collection[str]) -> Load:
+    """Return a load that is in one of the states now.
+
+    Raises:
+        UsageError: it is in another (WRONG_STATE), or there is no such load.
+    """
+    load = context.ledger.load(load_id)
+    if load.state not in states:
+        raise UsageError(
+            "WRONG_STATE",
+            where=load_id,
+            found=load.state,
+            expected=" or ".join(states),
+            remedy=f"see `roci explain {load_id}`",
+        )
+    return load
 
 
 def standing_loads(context: Context) -> list[Load]:

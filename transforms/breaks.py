@@ -1,7 +1,7 @@
 """Which years of an assessment are not comparable, as relations that comparisons read.
 
-What a break is stands in `configs.models.Break`. Two years are comparable as far as a break goes if
-it holds for both or for neither.
+What a break is stands in `configs.assessment_models.Break`. Two years are comparable as far as a
+break goes if it holds for both or for neither.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from configs.models import Assessment, Break
+from configs.assessment_models import Assessment, Break
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from configs.models import Assessment, Marts, Vocabulary
+from configs.assessment_models import Assessment
+from configs.mart_models import Marts
+from configs.models import Vocabulary
 from transforms.organisations import SYSTEM
 
 ALL = "all"
@@ -91,6 +93,26 @@ class CellPlan:
     def levels(self) -> range:
         """Return 1 to the greatest number of levels that any assessment has."""
         return range(1, 1 + max((len(a.levels) for a in self.assessments.values()), default=0))
+
+
+def same_sql(one: str, other: str, columns: Iterable[str]) -> str:
+    """Return SQL that is true where rows of two relations have the same in these columns.
+
+    >>> same_sql("now", "before", ["subject", "grade"])
+    'now.subject = before.subject AND now.grade = before.grade'
+    """
+    return " AND ".join(f"{one}.{column} = {other}.{column}" for column in columns)
+
+
+def levels_sql(plan: CellPlan) -> str:
+    """Return SQL of the relation `assessment`, `level` (1 the lowest), `label`: all levels."""
+    rows = ", ".join(
+        f"({quoted(name)}, {level.order}, {quoted(level.label)})"
+        for name, assessment in sorted(plan.assessments.items())
+        for level in assessment.levels
+    )
+    nothing = "(NULL, NULL::INTEGER, NULL)"
+    return f"(SELECT * FROM (VALUES {rows or nothing}) AS given(assessment, level, label))"
 
 
 def _rollup(vocabulary: Vocabulary) -> Rollup:

@@ -80,6 +80,11 @@ ACHIEVEMENT: tuple[Statistic, ...] = (
 )
 
 
+def counts_levels(statistics: Sequence[Statistic]) -> bool:
+    """Return whether some of the statistics count students by level."""
+    return any(LEVEL in one.name for one in statistics)
+
+
 def expanded(statistics: Sequence[Statistic], plan: CellPlan) -> tuple[Statistic, ...]:
     """Return the statistics with one for each level in the place of those that name `{level}`."""
     found: list[Statistic] = []

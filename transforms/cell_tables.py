@@ -24,11 +24,15 @@ SIDE = "side"
 
 @dataclass(frozen=True)
 class CellBuild:
-    """What is built: the name that its tables begin with, the plan, the statistics."""
+    """What is built: the name that its tables begin with, the plan, the statistics.
+
+    has_rate: whether students are counted by level, so that it is known who is proficient.
+    """
 
     name: str
     plan: CellPlan
     statistics: tuple[Statistic, ...]
+    has_rate: bool
 
     @property
     def counts(self) -> tuple[str, ...]:

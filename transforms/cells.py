@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from configs.errors import PublicationHeld
 from transforms.cell_keys import KeyLayout
 from transforms.cell_plan import ALL, UNKNOWN, CellPlan
-from transforms.cell_statistics import ACHIEVEMENT, Statistic, expanded
+from transforms.cell_statistics import ACHIEVEMENT, Statistic, counts_levels, expanded
 from transforms.cell_sums import all_cells, finest_sql
 from transforms.cell_tables import (
     SIDE,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["ACHIEVEMENT", "CELLS", "UNKNOWN", "CellPlan", "Statistic", "build_cells"]
 
 CELLS = "cells"
-LEVEL_COUNT = "n_level_1"
 
 
 def build_cells(  # noqa: PLR0913  the last two have defaults that most callers want
@@ -86,7 +85,7 @@ def build_cells(  # noqa: PLR0913  the last two have defaults that most callers 
     Raises:
         PublicationHeld: a row that is scored would be in no cell, or more than once.
     """
-    build = CellBuild(name, plan, expanded(statistics, plan))
+    build = CellBuild(name, plan, expanded(statistics, plan), counts_levels(statistics))
     _run(con, seen_statements(build, results, organisations))
     _refuse_codes_that_mean_all(con, build)
     layout = KeyLayout.of_sizes(_sizes(con, build))
@@ -138,9 +137,9 @@ def _view_statements(build: CellBuild, layout: KeyLayout) -> Iterator[str]:
 def _shown(build: CellBuild) -> Iterator[str]:
     """Yield SQL of each measure of the view."""
     yield from (one.shown() for one in build.statistics)
-    if LEVEL_COUNT in {one.name for one in build.statistics}:
+    if build.has_rate:
         counts = (f"if(proficient_from <= {k}, n_level_{k}, 0)" for k in build.plan.levels)
-        yield f"({' + '.join(counts)})::INTEGER AS n_proficient"
+        yield f"({' + '.join(['0', *counts])})::INTEGER AS n_proficient"
 
 
 def _run(con: DuckDBPyConnection, statements: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from configs.models import Assessment
+from configs.assessment_models import Assessment
 from transforms.cell_plan import quoted
 
 SYSTEM = ("assessment", "school_year", "subject", "test_window")

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from configs.models import Marts
-from transforms.cell_plan import CellPlan
+from configs.mart_models import Marts
+from transforms.cell_plan import CellPlan, same_sql
 from transforms.comparison_cells import ComparisonInputs, cell_tables
 from transforms.comparison_measures import Floats, measured
 from transforms.comparison_schools import permuted
@@ -117,7 +117,7 @@ def build_comparison(
     longest = marts.comparison.longest_span
     for end, sql in (
         *cell_tables(plan, inputs, name),
-        *span_tables(inputs.breaks, longest, name),
+        *span_tables(plan, inputs, longest, name),
     ):
         con.execute(f"CREATE OR REPLACE TEMP TABLE {name}_{end} AS {sql}")
     con.register(f"{name}_counted", _as_arrow(measured(_counts(con, name), marts.confidence)))
@@ -200,7 +200,7 @@ def _rows_sql(plan: CellPlan, marts: Marts, name: str) -> str:
     dimensions = (*plan.crossed, *plan.side_columns)
     cell = (*SYSTEM, "grade", "student_group")
     largest = 1 - marts.confidence
-    same = " AND ".join(f"cell.{c} = s.{c}" for c in cell)
+    same = same_sql("cell", "s", cell)
     return f"""
         SELECT s.* , cell.org_level, cell.org_id, cell.org_name,
             {", ".join(f"cell.{d}" for d in dimensions)},

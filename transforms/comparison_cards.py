@@ -25,8 +25,8 @@ RATE = (
     f"no English learners or no English-only students; {NOT_SHOWN}"
 )
 SPAN = (
-    f"rows of one year (from_year is school_year); across a break (scale, standard, population); "
-    f"{RATE}"
+    f"rows of one year (from_year is school_year); across a break (scale, standard, population; of "
+    f"ethnicities, a first year of the federal groups of 2024); {RATE}"
 )
 SCORES = (
     "rows of one year; across a break of scale or population; a student without a score; grades on "

@@ -35,12 +35,14 @@ class ComparisonInputs:
     schools: `dim_school` (school_id, district_id, is_partner).
     networks: `network`, `school_key`, as of `organisations.network_schools`.
     breaks: as of `breaks.breaks_relation`.
+    group_breaks: as of `race_standard.group_breaks_sql`.
     """
 
     achievement: str
     schools: str = "dim_school"
     networks: str = "networks"
     breaks: str = "breaks"
+    group_breaks: str = "group_breaks"
 
 
 def cell_tables(plan: CellPlan, inputs: ComparisonInputs, name: str) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.models import Marts
+from configs.mart_models import Marts
 from transforms.statistics.permutation import permuted_difference, ways_to_choose
 
 if TYPE_CHECKING:

@@ -5,14 +5,16 @@ docs/decisions/0005-reading.md says why pyarrow, and which of its ways these fun
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from configs.errors import FileRefused
 from transforms.faults import fault_table
 from transforms.pieces import Piece, distinct_names, raw_of_pieces
 from transforms.probe import OLD_END_OF_FILE, Probe, plain_stream
@@ -20,6 +22,9 @@ from transforms.refusals import truncated, unreadable
 from transforms.text_stream import as_utf8
 
 BLOCK_BYTES = 16 << 20
+# Rows that are no records are kept in mind until the reader has passed them.
+MOST_BROKEN = 2_000_000
+MOST_BLANK_VALUES = 100_000_000
 DICTIONARY = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -46,6 +51,7 @@ class _Position:
     next_row: int
     delimiter: str
     broken: dict[int, str] = field(default_factory=dict)
+    skipped: int = 0
     narrow: set[int] = field(default_factory=set)
     maybe_blank: list[int] = field(default_factory=list)
     end_mark: str | None = None
@@ -56,7 +62,8 @@ class _Position:
         self.broken[invalid.number] = invalid.text
         if invalid.actual_columns < invalid.expected_columns:
             self.narrow.add(invalid.number)
-        return "skip"
+        self.skipped += 1
+        return "skip" if self.skipped <= MOST_BROKEN else "error"
 
     def number(self, count: int) -> np.ndarray:
         """Return the row numbers of the next `count` records; broken rows lie between them."""
@@ -136,6 +143,8 @@ def _batches(
             convert_options=_convert_options(types),
         )
     except pa.ArrowInvalid as error:
+        if position.skipped > MOST_BROKEN:
+            raise _hardly_any_records(f"more than {MOST_BROKEN:,} of another width") from None
         raise unreadable(
             f"after row {position.next_row - 1}",
             f"text that does not part into records ({str(error).splitlines()[0][:120]})",
@@ -145,9 +154,34 @@ def _batches(
 
 def _utf8_stream(stream: BinaryIO, found: Probe, end: str) -> BinaryIO:
     plain = plain_stream(stream, found.compression)
-    if not found.quoted and found.encoding == "utf-8":
-        return plain
-    return as_utf8(plain, found.encoding, end if found.ends_whole else f"\n{end}")
+    if found.quoted or found.encoding != "utf-8":
+        plain = as_utf8(plain, found.encoding, end if found.ends_whole else f"\n{end}")
+    return cast(BinaryIO, _NoSwarms(plain, len(found.columns)))
+
+
+class _NoSwarms(io.RawIOBase):
+    """Hands a stream on, but no block of it that is empty lines for the most part.
+
+    pyarrow makes a row of each empty line, and so a value of each column: a few megabytes of line
+    ends would fill the memory of the machine.
+    """
+
+    def __init__(self, inner: BinaryIO, columns: int) -> None:
+        self._inner, self._columns = inner, columns
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._inner.read(size)
+        pairs = sum(block.count(ends) for ends in (b"\n\n", b"\n\r\n", b"\r\r"))
+        if 2 * pairs * self._columns > MOST_BLANK_VALUES:
+            raise _hardly_any_records(f"{pairs:,} pairs of empty ones close together")
+        return block
+
+
+def _hardly_any_records(found: str) -> FileRefused:
+    return unreadable("the rows", found, "rows that are records for the most part")
 
 
 def _parse_options(found: Probe, position: _Position) -> pa_csv.ParseOptions:

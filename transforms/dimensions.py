@@ -6,7 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from configs.models import Assessment, Level, Marts, Vocabulary, VocabularyCode
+from configs.assessment_models import Assessment, Level
+from configs.mart_models import Marts
+from configs.models import Vocabulary, VocabularyCode
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from configs.assessment_models import Assessment
 from configs.catalogue import Catalogue
-from configs.models import Assessment, Drafting
+from configs.models import Drafting
 from configs.references import ASSESSMENT
 from transforms.parse import later_year, parse_date
 from transforms.profiles import plain, words

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from configs.models import Assessment, Focus
+from configs.assessment_models import Assessment
+from configs.mart_models import Focus
 from transforms.breaks import broken_sql
 from transforms.cell_plan import CellPlan, quoted
 from transforms.growth_matching import PRIOR_STATUS, before_sql

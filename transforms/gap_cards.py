@@ -26,7 +26,10 @@ V_MISSING = (
     f"{RATE}; fewer than gaps.effect_minimum_n students on a side; one group lies wholly above the "
     "other"
 )
-CHANGE = f"{RATE}; the same the year before; a break of the assessment between them"
+CHANGE = (
+    f"{RATE}; the same the year before; a break of the assessment between them; of ethnicities, a "
+    "first year of the federal groups of 2024"
+)
 CDE = (
     "California Department of Education, Understanding the Summative ELPAC Reports: percent at a "
     "level, of students with scores"

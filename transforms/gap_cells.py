@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.models import Assessment
+from configs.assessment_models import Assessment
 from transforms.breaks import break_between
 from transforms.cell_keys import CellKeys
 from transforms.cell_plan import ALL, CellPlan
 from transforms.organisations import SYSTEM
+from transforms.race_standard import GROUP_BREAK, broken_groups
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -28,7 +29,14 @@ Flags = NDArray[np.bool_]
 
 REST = "rest"
 # Why there is no change since the year before; a system's entry is a position in this.
-CHANGE_REASONS = (None, "no_prior", "scale_break", "standard_break", "population_break")
+CHANGE_REASONS = (
+    None,
+    "no_prior",
+    "scale_break",
+    "standard_break",
+    "population_break",
+    GROUP_BREAK,
+)
 N, PROFICIENT, SCORES, SCORE_SUM, SCORE_SQUARES, LEVEL_1 = range(6)
 SUMS = ("n_tested", "n_proficient", "n_scores", "score_sum", "score_squares")
 
@@ -44,18 +52,21 @@ class CellSet:
 
 @dataclass(frozen=True)
 class Systems:
-    """What is known of each system; one entry each, in the order of their bits.
+    """What is known of the systems; one entry for each, in the order of their bits.
 
     prior: the bits of the same assessment, subject and window a year before, -1 where it is not
         among these cells.
     broken: why nothing can be said of a change since then, as a position in CHANGE_REASONS.
     by_grade: whether scores of different grades lie on different scales.
+    regrouped: not one each, but the bits of every system and organisation whose ethnicities are
+        other groups than the year before, in their order.
     """
 
     bits: Ints
     prior: Ints
     broken: NDArray[np.int8]
     by_grade: Flags
+    regrouped: Ints
 
     def place(self, ids: Ints, mask: int) -> Ints:
         """Return the position of the system of each cell."""
@@ -141,8 +152,14 @@ def _in_order(con: DuckDBPyConnection, sql: str) -> dict[str, NDArray[Any]]:
     return {name: values[order] for name, values in columns.items()}
 
 
-def read_systems(con: DuckDBPyConnection, cells: CellSet) -> Systems:
-    """Return the systems of a set of cells."""
+def read_systems(con: DuckDBPyConnection, cells: CellSet, group_breaks: str | None) -> Systems:
+    """Return the systems of a set of cells.
+
+    Args:
+        con: the connection that has them.
+        cells: which.
+        group_breaks: a relation as of `group_breaks_sql`; without, ethnicities stay what they are.
+    """
     rows = con.execute(
         f"SELECT DISTINCT bits & {cells.keys.mask('system')} AS system_bits, {', '.join(SYSTEM)} "
         f"FROM {cells.view}_places ORDER BY system_bits"
@@ -155,6 +172,7 @@ def read_systems(con: DuckDBPyConnection, cells: CellSet) -> Systems:
         np.array(prior, dtype=np.int64),
         np.array([_broken(assessments, system) for system in bits], dtype=np.int8),
         np.array([assessments[system[1]].scale == "by_grade" for system in bits], dtype=bool),
+        _regrouped(con, cells, group_breaks),
     )
 
 
@@ -162,6 +180,30 @@ def _broken(assessments: Mapping[str, Assessment], system: tuple[int, str, str, 
     year, assessment, subject, _ = system
     kind = break_between(assessments[assessment].breaks, subject, year, year - 1)
     return CHANGE_REASONS.index(f"{kind}_break" if kind else None)
+
+
+def _regrouped(con: DuckDBPyConnection, cells: CellSet, group_breaks: str | None) -> Ints:
+    if group_breaks is None:
+        return np.empty(0, dtype=np.int64)
+    found = con.execute(
+        f"SELECT bits FROM {cells.view}_places SEMI JOIN {group_breaks} "
+        "USING (assessment, org_level, org_id, school_year) ORDER BY bits"
+    )
+    return np.asarray(found.fetchnumpy()["bits"], dtype=np.int64)
+
+
+def broken_of(ids: Ints, systems: Systems, cells: CellSet) -> NDArray[np.int8]:
+    """Return why nothing can be said of each cell's change, as positions in CHANGE_REASONS."""
+    keys = cells.keys
+    broken = systems.broken[systems.place(ids, keys.mask("system"))]
+    if not systems.regrouped.size:
+        return broken
+    regrouped = np.isin(ids & keys.mask("system", "org"), systems.regrouped)
+    of_ethnicity = np.zeros(len(ids), dtype=bool)
+    for dimension in broken_groups(cells.plan):
+        of_ethnicity |= _is_split(ids, dimension, cells)
+    other_groups = (broken == 0) & regrouped & of_ethnicity
+    return np.where(other_groups, CHANGE_REASONS.index(GROUP_BREAK), broken).astype(np.int8)
 
 
 def groups_of(ids: Ints, cells: CellSet, within: int) -> Iterator[tuple[str, Ints]]:

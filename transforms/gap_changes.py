@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from transforms.gap_cells import CHANGE_REASONS, CellSet, Flags, Floats, Ints, Systems, found
+from transforms.cell_plan import same_sql
+from transforms.gap_cells import (
+    CHANGE_REASONS,
+    CellSet,
+    Flags,
+    Floats,
+    Ints,
+    Systems,
+    broken_of,
+    found,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -56,7 +66,7 @@ def read_earlier(
 def _earlier_sql(cells: CellSet, earlier: str, systems: str) -> str:
     """Return SQL of last year's gaps with the `cell_id` of the same cell of this year."""
     keys = (c for c in cells.plan.key_columns if c not in ("school_year", "org_name"))
-    same = " AND ".join(f"c.{column} = e.{column}" for column in keys)
+    same = same_sql("c", "e", keys)
     return f"""
         SELECT c.cell_id, e.dimension, e.reference, e.gap_points,
             NOT coalesce(e.suppressed, true) AS is_shown
@@ -76,14 +86,14 @@ def _year_of(con: DuckDBPyConnection, kept: str, pair: tuple[str, str]) -> YearG
 
 
 def changes(
-    gaps: YearGaps, systems: Systems, mask: int, earlier: YearGaps | None, goal_pct: float
+    gaps: YearGaps, systems: Systems, cells: CellSet, earlier: YearGaps | None, goal_pct: float
 ) -> dict[str, Any]:
     """Return the change of each gap, and why there is none.
 
     Args:
         gaps: of all systems.
         systems: which year is whose.
-        mask: the bits of the system.
+        cells: what they are of.
         earlier: the year before of systems that have it not among `gaps`.
         goal_pct: by how much a gap should close.
 
@@ -92,9 +102,10 @@ def changes(
         positive), `meets_goal` (of those that have a closure), `change_reason` (a position in
         CHANGE_REASONS) and, where gaps say what is published, `change_is_shown`.
     """
+    mask = cells.keys.mask("system")
     system = systems.place(gaps.ids, mask)
     points, is_shown = _year_before(gaps, systems.prior[system], mask, earlier)
-    broken = systems.broken[system]
+    broken = broken_of(gaps.ids, systems, cells)
     points = np.where(broken > 0, np.nan, points)
     change = gaps.points - points
     closure = 100 * (1 - gaps.points / np.where(points > 0, points, np.nan))

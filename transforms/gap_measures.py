@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from configs.models import Marts
+from configs.mart_models import Marts
 from transforms.gap_cells import (
     LEVEL_1,
     PROFICIENT,
@@ -122,9 +122,10 @@ def _v(group: Side, other: Side, minimum_n: int) -> dict[str, Floats]:
     v, error = np.full((2, len(group.n)), np.nan)
     enough = (group.n >= minimum_n) & (other.n >= minimum_n)
     rows = np.flatnonzero(enough & group.is_levelled & other.is_levelled)
-    v[rows], error[rows] = v_statistic(
-        other.levels[:, rows].T, group.levels[:, rows].T, V_TOLERANCE
-    )
+    if len(rows):
+        v[rows], error[rows] = v_statistic(
+            other.levels[:, rows].T, group.levels[:, rows].T, V_TOLERANCE
+        )
     return {"v": v, "v_se": error}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from configs.models import Marts
+from configs.mart_models import Marts
 from transforms.gap_cells import PROFICIENT, REST, CellArrays, Flags, Ints, N, Pairs
 from transforms.gap_measures import Side, measures
 

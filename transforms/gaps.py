@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from configs.models import Marts
+from configs.mart_models import Marts
 from transforms import gap_tables as tables
 from transforms.cell_keys import CellKeys
 from transforms.cell_plan import CellPlan, quoted
@@ -54,11 +54,14 @@ class GapInputs:
     decisions: a relation `cell_id`, `suppressed`, `rate_coding`; without, nothing is published.
     earlier: a relation with the columns of mart_gap_unsuppressed, which holds the year before for
         systems of which that year is not among the cells.
+    group_breaks: a relation as of `race_standard.group_breaks_sql`; without, ethnicities stay what
+        they are.
     """
 
     cells: str = CELLS
     decisions: str | None = None
     earlier: str | None = None
+    group_breaks: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def build_gaps(
     """
     inputs = inputs or GapInputs()
     cells = CellSet(inputs.cells, plan, CellKeys.of(con, inputs.cells))
-    systems = read_systems(con, cells)
+    systems = read_systems(con, cells, inputs.group_breaks)
     earlier = read_earlier(con, cells, systems, inputs.earlier)
     arrays = read_cells(con, cells, marts.gaps.minimum_n, inputs.decisions)
     work = _Work(cells, arrays, systems, marts)
@@ -154,8 +157,8 @@ class _Work:
         """Return all blocks of one dimension and reference, with their change."""
         gaps = tables.year_gaps(parts)
         before = earlier.get((parts[0].dimension, parts[0].reference))
-        mask, goal = self.cells.keys.mask("system"), self.marts.gaps.closure_goal_pct
-        return tables.with_changes(parts, changes(gaps, self.systems, mask, before, goal))
+        goal = self.marts.gaps.closure_goal_pct
+        return tables.with_changes(parts, changes(gaps, self.systems, self.cells, before, goal))
 
 
 def _alike(parts: list[tables.Part]) -> list[list[tables.Part]]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.models import Marts
+from configs.mart_models import Marts
 from transforms.cell_plan import CellPlan
 from transforms.growth_change import change_sql
 from transforms.growth_keys import number_rows, shown_sql, words_sql
@@ -102,6 +102,7 @@ class GrowthInputs:
         under embargo is not in them when growth is to be published.
     vendor: a table as of `build_vendor_cells`.
     breaks: a relation as of `breaks_relation`.
+    group_breaks: a relation as of `race_standard.group_breaks_sql`.
     systems: an SQL condition on `assessment` and `school_year`: those that growth is asked for.
     published: whether it is also to be decided what is hidden.
     """
@@ -110,6 +111,7 @@ class GrowthInputs:
     cells: str
     vendor: str
     breaks: str
+    group_breaks: str
     systems: str = "true"
     published: bool = False
 
@@ -147,7 +149,8 @@ def build_growth(
         cells = Published(inputs.cells, shown)
         hidden = hide_movement(con, plan, matched, cells, marts.suppression)
         kept_back = hide_vendor(con, plan, inputs.vendor, inputs.cells, marts.suppression)
-    change = change_sql(plan, numbered, inputs.breaks, inputs.systems, published=inputs.published)
+    broken = (inputs.breaks, inputs.group_breaks)
+    change = change_sql(plan, numbered, broken, inputs.systems, published=inputs.published)
     same = matched_sql(plan, matched, shown, hidden)
     by_cell = _with_intervals(con, f"{name}_by_cell", change, marts.confidence)
     by_student = _with_intervals(con, f"{name}_by_student", same, marts.confidence)

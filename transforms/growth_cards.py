@@ -41,7 +41,8 @@ CARDS: tuple[MeasureCard, ...] = (
         left_out=f"cross_section and cohort: {_APART} matched: {_NOT_MATCHED}",
         missing=(
             "Where either side has nobody or no levels, and across a break: a new scale, new "
-            "standards, or (unless students are matched) a year in which not all were tested."
+            "standards, or, unless students are matched, a year in which not all were tested and, "
+            "of ethnicities, the first year of the federal groups of 2024."
         ),
         source=f"{_NYSED}; {_NEWCOMBE}",
         example="56 of 70 now, 48 of 80 before: 80.0 - 60.0 = 20.0 points, from 5.2 to 33.4.",

@@ -12,16 +12,19 @@ unmatched.
 from __future__ import annotations
 
 from transforms.breaks import broken_sql
-from transforms.cell_plan import CellPlan, quoted
+from transforms.cell_plan import CellPlan, quoted, same_sql
 from transforms.growth_keys import GRADE_BITS, GRADE_SHIFT, PLACE_SHIFT, below_sql
 from transforms.organisations import SYSTEM
+from transforms.race_standard import GROUP_BREAK, is_group_sql
 
 CROSS_SECTION, COHORT = "cross_section", "cohort"
 DISTANCE = "distance_from_standard"
 _TEST = ("assessment", "subject", "test_window")
 
 
-def change_sql(plan: CellPlan, numbered: str, breaks: str, systems: str, *, published: bool) -> str:
+def change_sql(
+    plan: CellPlan, numbered: str, broken: tuple[str, str], systems: str, *, published: bool
+) -> str:
     """Return SQL of the rows of `cross_section` and `cohort`, as `growth.COLUMNS` names them.
 
     There is a row for every cell of the systems asked for in whose system, and for cohorts in whose
@@ -30,12 +33,13 @@ def change_sql(plan: CellPlan, numbered: str, breaks: str, systems: str, *, publ
     Args:
         plan: what the cells were counted by.
         numbered: tables as of `growth_keys.number_rows`.
-        breaks: a relation as of `breaks_relation`.
+        broken: relations as of `breaks_relation` and of `race_standard.group_breaks_sql`.
         systems: an SQL condition on a row of achievement: those that growth is asked for.
         published: whether cells that are suppressed are left out: achievement says that they are.
     """
     both = "now.n_proficient IS NOT NULL AND prior.n_proficient IS NOT NULL"
     told = "WHERE NOT coalesce(now.suppressed, true)" if published else ""
+    breaks, group_breaks = broken
     return f"""
         WITH seen AS (
             SELECT DISTINCT place_grade, place_grade >> {PLACE_SHIFT} AS place,
@@ -49,11 +53,12 @@ def change_sql(plan: CellPlan, numbered: str, breaks: str, systems: str, *, publ
         grades AS (SELECT DISTINCT {", ".join(SYSTEM)}, grade FROM places),
         pairs AS ({broken_sql(f"({_pairs_sql(systems)})", breaks)}),
         asked AS (
-            SELECT now.place_grade, prior.place_grade AS prior_place_grade, p.*
+            SELECT now.place_grade, prior.place_grade AS prior_place_grade, p.*,
+                {_regrouped(group_breaks)} AS is_regrouped
             FROM pairs AS p
-            JOIN places AS now ON {_joined("p", "now", (*SYSTEM, "grade"))}
+            JOIN places AS now ON {same_sql("p", "now", (*SYSTEM, "grade"))}
             LEFT JOIN places AS prior
-                ON {_joined("prior", "now", (*_TEST, "org_level", "org_id"))}
+                ON {same_sql("prior", "now", (*_TEST, "org_level", "org_id"))}
                 AND prior.school_year = p.prior_year AND prior.grade = p.prior_grade
         )
         SELECT now.key, p.growth_type, p.prior_year, p.test_window AS prior_window,
@@ -67,12 +72,17 @@ def change_sql(plan: CellPlan, numbered: str, breaks: str, systems: str, *, publ
             CASE WHEN p.scale_break THEN 'scale_break'
                 WHEN p.population_break THEN 'population_break'
                 WHEN p.prior_place_grade IS NULL THEN 'no_prior'
+                WHEN {_other_groups()} THEN '{GROUP_BREAK}'
                 WHEN prior.key IS NULL THEN 'no_group'
                 WHEN p.standard_break THEN 'standard_break'
                 WHEN NOT ({both}) THEN 'no_levels' END AS missing_reason,
             now.is_hidden OR coalesce(prior.is_hidden, false) AS is_hidden
         FROM {numbered}_results AS now
         JOIN asked AS p ON p.place_grade = now.place_grade
+        JOIN (
+            SELECT group_number, {is_group_sql(plan, "words")} AS is_ethnicity
+            FROM {numbered}_groups AS words
+        ) AS of_group ON of_group.group_number = now.group_number
         LEFT JOIN {numbered}_results AS prior ON prior.key = p.prior_place_grade + now.group_number
         {told}
     """
@@ -85,19 +95,33 @@ def _pairs_sql(systems: str) -> str:
         SELECT DISTINCT {columns}, now.school_year - 1 AS prior_year, now.grade AS prior_grade,
             '{CROSS_SECTION}' AS growth_type
         FROM (FROM grades WHERE {systems}) AS now
-        JOIN grades AS prior ON {_joined("prior", "now", _TEST)}
+        JOIN grades AS prior ON {same_sql("prior", "now", _TEST)}
             AND prior.school_year = now.school_year - 1
         UNION ALL
         SELECT {columns}, now.school_year - 1, below.below, '{COHORT}'
         FROM (FROM grades WHERE {systems}) AS now
         JOIN {below_sql()} ON below.grade = now.grade
-        JOIN grades AS prior ON {_joined("prior", "now", _TEST)}
+        JOIN grades AS prior ON {same_sql("prior", "now", _TEST)}
             AND prior.school_year = now.school_year - 1 AND prior.grade = below.below
     """
 
 
 def _rates_hold() -> str:
-    return "NOT (p.scale_break OR p.standard_break OR p.population_break)"
+    return f"NOT (p.scale_break OR p.standard_break OR p.population_break OR {_other_groups()})"
+
+
+def _other_groups() -> str:
+    """Return the condition that a cell's ethnicity is another group than the year before."""
+    return "(p.is_regrouped AND of_group.is_ethnicity)"
+
+
+def _regrouped(group_breaks: str) -> str:
+    """Return SQL that is true where ethnicities are other groups now than in the year before."""
+    return f"""EXISTS (
+        SELECT 1 FROM {group_breaks} AS b
+        WHERE {same_sql("b", "now", ("assessment", "org_level", "org_id"))}
+            AND b.school_year > p.prior_year AND b.school_year <= p.school_year
+    )"""
 
 
 def _scores_hold(plan: CellPlan) -> str:
@@ -108,10 +132,6 @@ def _scores_hold(plan: CellPlan) -> str:
     vertical = [n for n, a in sorted(plan.assessments.items()) if a.scale == "vertical"]
     names = ", ".join(map(quoted, vertical)) or "NULL"
     return (
-        "NOT (p.scale_break OR p.population_break) "
+        f"NOT (p.scale_break OR p.population_break OR {_other_groups()}) "
         f"AND (p.growth_type = '{CROSS_SECTION}' OR p.assessment IN ({names}))"
     )
-
-
-def _joined(one: str, other: str, columns: tuple[str, ...]) -> str:
-    return " AND ".join(f"{one}.{c} = {other}.{c}" for c in columns)

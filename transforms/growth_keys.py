@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from transforms.cell_plan import ALL, CellPlan, quoted
+from transforms.cell_plan import ALL, CellPlan, quoted, same_sql
 from transforms.growth_matching import MATCHED, PRIOR_STATUS, before_sql
 from transforms.organisations import SYSTEM
 
@@ -133,7 +133,7 @@ def shown_sql(plan: CellPlan, growth_cells: str, name: str) -> str:
     `n_cohort`, the students of the cell that they come from, of the grade below where a year lies
     between; null where nothing is published of it.
     """
-    same = " AND ".join(f"before.{c} = c.{c}" for c in ("assessment", "subject", *PLACE[-2:]))
+    same = same_sql("before", "c", ("assessment", "subject", *PLACE[-2:]))
     grade = "if(years_back = 0, c.grade, coalesce(below.below, c.grade))"
     own = keyed("c.place", "c.grade_number", "c.group_number")
     cohort = keyed("before.place", "grade_before.grade_number", "c.group_number")

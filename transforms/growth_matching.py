@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from transforms.cell_plan import quoted
+from transforms.cell_plan import quoted, same_sql
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -101,7 +101,7 @@ def matched_sql(results: str, earlier: str) -> str:
 
 
 def _same(one: str, other: str) -> str:
-    return " AND ".join(f"{one}.{column} = {other}.{column}" for column in _STUDENT.split(", "))
+    return same_sql(one, other, _STUDENT.split(", "))
 
 
 def _before(earlier: str) -> str:

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from configs.models import Suppression
+from configs.mart_models import Suppression
 from transforms.cell_plan import ALL, CellPlan
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.growth_statistics import transition
 from transforms.organisations import SYSTEM, org_splits
-from transforms.suppress_choice import choose_hidden
+from transforms.suppress_choice import Sets, choose_hidden
 from transforms.suppress_lines import Dimensions, System, build_system
 
 if TYPE_CHECKING:
@@ -194,7 +194,8 @@ class Lines:
         guarded = np.zeros(self.system.set_count, dtype=bool)
         guarded[of_cell[flagged]] = True
         # No set is too small here: that is decided with the cells; nobody sees those that are.
-        hidden = choose_hidden(self.system.matrix, self.students, guarded, self.usefulness, 1)
+        sets = Sets(self.students, guarded, self.usefulness, np.zeros_like(self.usefulness))
+        hidden = choose_hidden(self.system.matrix, sets, 1, self.system.basis)
         return (hidden | guarded)[of_cell]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from configs.models import Assessment
+from configs.assessment_models import Assessment
 from transforms.cell_plan import UNKNOWN, CellPlan, Rollup, quoted
 from transforms.cell_statistics import SCORE_DECIMALS, Statistic, units
 from transforms.growth_matching import MATCHED, PRIOR_STATUS, before_sql

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from configs.models import Marts
-from transforms.cell_plan import CellPlan, quoted
+from configs.mart_models import Marts
+from transforms.cell_plan import CellPlan, levels_sql
 from transforms.growth import GROWTH
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.growth_statistics import transition
@@ -21,10 +21,10 @@ def exact_transition_sql(plan: CellPlan, growth: str = GROWTH) -> str:
     """Return SQL of `mart_transition_unsuppressed`, in no order that is promised.
 
     Grain: the key of a cell of matched students (grade, organisation and groups are today's, one
-    group at a time), `prior_level`, `performance_level`; a pair of levels between which nobody moved
-    has no row. Columns: `prior_year`, `prior_window`, `prior_level_label`, `level_label`, `n`,
-    `n_prior_level` (students at the level before), `pct` (`n` in percent of them). There is no row
-    where a new scale or new standards lie between, where nobody is matched, and where a matched
+    group at a time), `prior_level`, `performance_level`; a pair of levels between which nobody
+    moved has no row. Columns: `prior_year`, `prior_window`, `prior_level_label`, `level_label`,
+    `n`, `n_prior_level` (students at the level before), `pct` (`n` in percent of them). There is no
+    row where a new scale or new standards lie between, where nobody is matched, and where a matched
     student has no level.
 
     Args:
@@ -62,6 +62,7 @@ def _columns(plan: CellPlan) -> str:
 
 def _moves_sql(plan: CellPlan, matched: str) -> str:
     """Return SQL of every matched cell at each pair of levels of its assessment."""
+    nobody = "WHEN NULL THEN 0"
     counts = " ".join(
         f"WHEN {before} THEN CASE now.level "
         + " ".join(f"WHEN {now} THEN {transition(before, now)}" for now in plan.levels)
@@ -78,22 +79,10 @@ def _moves_sql(plan: CellPlan, matched: str) -> str:
         SELECT c.cell_id, {cell}{status}, prior_year, prior_window,
             before.level AS prior_level, before.label AS prior_level_label,
             now.level AS performance_level, now.label AS level_label,
-            (CASE before.level {counts} END)::INTEGER AS n,
-            (CASE before.level {began} END)::BIGINT AS n_prior_level
+            (CASE before.level {counts or nobody} END)::INTEGER AS n,
+            (CASE before.level {began or nobody} END)::BIGINT AS n_prior_level
         FROM {matched} AS c
-        JOIN {_levels_sql(plan)} AS before USING (assessment)
-        JOIN {_levels_sql(plan)} AS now USING (assessment)
+        JOIN {levels_sql(plan)} AS before USING (assessment)
+        JOIN {levels_sql(plan)} AS now USING (assessment)
         WHERE n_matched > 0 AND is_levelled AND NOT (scale_break OR standard_break)
     """
-
-
-def _levels_sql(plan: CellPlan) -> str:
-    rows = ", ".join(
-        f"({quoted(name)}, {level.order}, {quoted(level.label)})"
-        for name, assessment in sorted(plan.assessments.items())
-        for level in assessment.levels
-    )
-    return (
-        "(SELECT * FROM (VALUES "
-        f"{rows or '(NULL, NULL::INTEGER, NULL)'}) AS given(assessment, level, label))"
-    )

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from transforms.cell_plan import ALL, UNKNOWN, CellPlan
+from transforms.cell_plan import ALL, UNKNOWN, CellPlan, same_sql
 from transforms.cell_statistics import SCORE_DECIMALS, units
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.growth_statistics import growth_plan
@@ -143,7 +143,7 @@ def vendor_sql(plan: CellPlan, vendor: str, shown: str | None, hidden: str | Non
     kept_back, told = "true", ""
     if shown:
         key = ("cell_id", "growth_measure", "growth_norm")
-        same = " AND ".join(f"h.{column} = v.{column}" for column in key)
+        same = same_sql("h", "v", key)
         kept_back = f"EXISTS (SELECT 1 FROM {hidden} AS h WHERE {same})"
         told = f"JOIN {shown} AS s ON s.cell_id = v.cell_id AND NOT s.is_suppressed"
     return f"""

@@ -15,6 +15,7 @@ from transforms.refusals import empty
 
 HEADER_WITHIN = 40
 FIRST_RECORDS = 20
+LINES_OF_FIRST_RECORDS = 1_000
 # Files parted by a caret are so because their publisher does not quote: a quotation mark in them
 # is a character of a name, unless the header itself is quoted.
 UNQUOTED_DELIMITERS = "^"
@@ -127,7 +128,8 @@ def headerless(text: str, delimiters: Sequence[str], layouts: Sequence[Layout]) 
     """Return the first layout without a header whose columns and marks the first records show."""
     for delimiter in delimiters:
         quote = _is_quoted(text, delimiter)
-        rows = (cells for cells in records(text, delimiter, quote) if any(map(str.strip, cells)))
+        lines = islice(records(text, delimiter, quote), LINES_OF_FIRST_RECORDS)
+        rows = (cells for cells in lines if any(map(str.strip, cells)))
         first = list(islice(rows, FIRST_RECORDS))
         for layout in layouts:
             if layout.headerless and _is_of(first, layout):

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from configs.models import Marts
+from configs.mart_models import Marts
 from transforms import measures
-from transforms.cell_plan import ALL, CellPlan, quoted
+from transforms.cell_plan import ALL, CellPlan, levels_sql, quoted
 from transforms.cells import CELLS
 from transforms.participation_cells import exact_measures, published_measures
 
@@ -40,8 +40,8 @@ def exact_achievement_sql(
     Unrounded measures of every cell, beside what is done to it in `mart_achievement`. Without
     decisions `rate_coding`, `suppressed` and `suppression_reason` are null. `participation` is a
     relation as of `count_participation`; without it nobody knows who was enrolled. Last, what
-    derived marts are computed from: the sums that `build_cells` documents, and `sd_scale_score`, null where
-    scores may not be averaged or one student alone has one.
+    derived marts are computed from: the sums that `build_cells` documents, and `sd_scale_score`,
+    null where scores may not be averaged or one student alone has one.
     """
     levels = (f"n_level_{k}" for k in plan.levels)
     statistics = (*STATISTICS, *levels, "sd_scale_score")
@@ -152,7 +152,7 @@ def _decided(plan: CellPlan, decisions: str | None) -> str:
 
     `is_levelled` says whether every student has a level; where not, there is no rate to show.
     """
-    levels = " + ".join(f"n_level_{k}" for k in plan.levels)
+    levels = " + ".join(["0", *(f"n_level_{k}" for k in plan.levels)])
     cells = f"(SELECT *, n_tested = {levels} AS is_levelled FROM {CELLS})"
     if decisions is None:
         return (
@@ -203,7 +203,7 @@ def _level_sql(plan: CellPlan, decisions: str | None, n: str, pct: str, hidden: 
 
     The cells are put in order before they are split into levels: four times fewer rows to sort.
     """
-    count = " ".join(f"WHEN {k} THEN n_level_{k}" for k in plan.levels)
+    count = " ".join(f"WHEN {k} THEN n_level_{k}" for k in plan.levels) or "WHEN NULL THEN 0"
     key = ", ".join(plan.key_columns)
     return f"""
         SELECT {key}, performance_level, level_label, {n} AS n, {pct} AS pct,
@@ -229,16 +229,9 @@ def _level_sql(plan: CellPlan, decisions: str | None, n: str, pct: str, hidden: 
 
 def _levels(plan: CellPlan) -> str:
     """Return SQL of `assessment` and its `levels`: a list of order and label, lowest first."""
-    rows = ", ".join(
-        f"({quoted(name)}, {level.order}, {quoted(level.label)})"
-        for name, assessment in sorted(plan.assessments.items())
-        for level in assessment.levels
-    )
     return f"""(
         SELECT assessment, list(
-            {{'performance_level': performance_level, 'level_label': level_label}}
-            ORDER BY performance_level
+            {{'performance_level': level, 'level_label': label}} ORDER BY level
         ) AS levels
-        FROM (VALUES {rows}) AS levels(assessment, performance_level, level_label)
-        GROUP BY assessment
+        FROM {levels_sql(plan)} GROUP BY assessment
     )"""

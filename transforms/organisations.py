@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
-    from configs.models import Network
+    from configs.mart_models import Network
 
 SYSTEM = ("school_year", "assessment", "subject", "test_window")
 UNIT = (*SYSTEM, "district_id", "school_id")

@@ -19,8 +19,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from configs.models import Participation
-from transforms.cell_plan import UNKNOWN, CellPlan, Rollup, quoted
+from configs.mart_models import Participation
+from transforms.cell_plan import UNKNOWN, CellPlan, Rollup, quoted, same_sql
 from transforms.cell_statistics import Statistic
 from transforms.el_groups import EL_GROUPS, el_groups_sql
 from transforms.growth_matching import PRIOR_STATUS
@@ -168,7 +168,7 @@ def _learners_known_sql(rule: Participation) -> str:
         SELECT {_PLACE}, 100.0 * count_if({told}) / count(*) AS told_pct
         FROM untested_absent WHERE who = '{ENGLISH_LEARNERS}' GROUP BY ALL
     """
-    same = " AND ".join(f"told.{c} = {KNOWN}.{c}" for c in PLACE)
+    same = same_sql("told", KNOWN, PLACE)
     return f"""
         UPDATE {KNOWN} SET missing_reason = 'no_el_status'
         FROM ({pct}) AS told WHERE {same} AND told_pct < {rule.minimum_match_pct}

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from configs.models import Marts, Suppression
+from configs.mart_models import Marts, Suppression
 from transforms.cell_plan import ALL, UNKNOWN, CellPlan
 from transforms.cells import CELLS
 from transforms.growth_matching import PRIOR_STATUS

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from configs.models import Assessment, Participation
-from transforms.cell_plan import quoted
+from configs.assessment_models import Assessment
+from configs.mart_models import Participation
+from transforms.cell_plan import quoted, same_sql
 from transforms.identity import RATES, SPOKEN, meant_sql, used_id
 from transforms.organisations import SYSTEM
 
@@ -133,7 +134,7 @@ def _believed_sql(rule: Participation) -> str:
         FROM {TOLD} LEFT JOIN {ENROLLED} AS e USING ({_PLACE}, id)
         WHERE has_score GROUP BY ALL
     """
-    same = " AND ".join(f"found.{c} = {KNOWN}.{c}" for c in PLACE)
+    same = same_sql("found", KNOWN, PLACE)
     return f"""
         UPDATE {KNOWN} SET match_pct = found_pct,
             missing_reason = if(found_pct < {rule.minimum_match_pct}, 'few_found', NULL)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from transforms.suppress_choice import choose_hidden
+from transforms.suppress_choice import Sets, choose_hidden
 from transforms.suppress_lines import (
     ALL,
     CellsDoNotAddUp,
@@ -30,6 +30,8 @@ from transforms.suppress_lines import (
 )
 
 __all__ = ["CellsDoNotAddUp", "Dimensions", "SuppressionRule", "protect"]
+
+HAS_RATE = "has_rate"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ def protect(
     Args:
         cells: one assessment, subject, school year and test window; a row per non-empty cell, with
             org_level, org_id, grade and the dimensions ('all' where not split), n_tested (1 or
-            more) and n_proficient. An absent combination is taken for empty.
+            more) and n_proficient. An absent combination is taken for empty. `has_rate` (bool) says
+            whether a rate of proficient students is shown of the cell at all, as where each of them
+            has a level; without the column it is of every cell. What has no rate is not coded.
         splits: how organisations add up; a row per part: parent_level, parent_id, split,
             child_level, child_id. The parts of one (parent, split) are exactly the parent.
         dimensions: the columns of groups.
@@ -86,13 +90,14 @@ def protect(
     splits = splits.drop_duplicates().sort_values(list(splits.columns))
     system = build_system(in_order, splits, dimensions)
     coding = _rate_coding(in_order, rule)
-    hidden = choose_hidden(
-        system.matrix,
+    usefulness, worth = _usefulness(in_order, dimensions, system)
+    sets = Sets(
         _greatest_by_set(system, in_order["n_tested"].to_numpy(dtype=np.int64)),
         _greatest_by_set(system, coding != "exact").astype(bool),
-        _greatest_by_set(system, _usefulness(in_order, dimensions, system)),
-        rule.minimum_n,
+        usefulness,
+        worth,
     )
+    hidden = choose_hidden(system.matrix, sets, rule.minimum_n, system.basis)
     suppressed = hidden[system.set_of_cell]
     return _describe(in_order, rule, coding, suppressed).iloc[np.argsort(order)]
 
@@ -116,6 +121,8 @@ def _rate_coding(cells: pd.DataFrame, rule: SuppressionRule) -> NDArray[np.objec
     coding = np.full(len(cells), "exact", dtype=object)
     coding[top <= limit * tested] = "top"
     coding[bottom <= limit * tested] = "bottom"
+    if HAS_RATE in cells:
+        coding[~cells[HAS_RATE].to_numpy(dtype=bool)] = "exact"
     return coding
 
 
@@ -126,23 +133,22 @@ def _greatest_by_set(system: System, of_cell: NDArray[np.generic]) -> Ints:
     return greatest
 
 
-def _usefulness(cells: pd.DataFrame, dimensions: Dimensions, system: System) -> Ints:
-    """Ranks cells: wide organisations first, then all grades, then fewer dimensions crossed.
+def _usefulness(cells: pd.DataFrame, dimensions: Dimensions, system: System) -> tuple[Ints, Ints]:
+    """Ranks sets of students by what is read most, and by what would be lost with them.
 
-    Before all that come crossed dimensions and one-way ones alone, then roll-ups, then one-way
-    dimensions crossed with another, so that what a further dimension adds hides little of the rest.
-    How wide an organisation is, is how many of the others' kinds lie within it, so that no list of
-    levels is needed: a school 0, what is made of schools 1 and so on, the same for all of a level.
+    All students of an organisation come first, over all grades and then by grade, then one group
+    over all grades, the rest last; of the first three, wide organisations before others. How wide
+    one is, is how many of the others' kinds lie within it, so that no list of levels is needed: a
+    school 0, what is made of schools 1 and so on, the same for all of a level. What is lost are the
+    cells of these students, twice each, and a point for one group alone.
     """
-    step = len(dimensions.crossed) + 1
-    crossings = _count_split(cells, dimensions.columns[1:])
+    groups = _count_split(cells, dimensions.columns[1:])
     all_grades = (cells["grade"] == ALL).to_numpy()
+    kind = np.where(groups == 0, 2 + all_grades, (groups == 1) & all_grades)
     width = _width_of_level(cells, system)
-    within_kind = (width * 2 + all_grades) * step + (step - 1 - np.minimum(crossings, step - 1))
-    crossed_side = (_count_split(cells, dimensions.one_way) > 0) & (crossings > 1)
-    rolled_up = _count_split(cells, [rollup.dimension for rollup in dimensions.rollups]) > 0
-    kind = np.where(crossed_side, 0, np.where(rolled_up, 1, 2))
-    return kind * (int(within_kind.max(initial=0)) + 1) + within_kind
+    rank = np.where(kind > 0, kind * (int(width.max(initial=0)) + 1) + width, 0)
+    count = np.bincount(system.set_of_cell, minlength=system.set_count)
+    return _greatest_by_set(system, rank), 2 * count + _greatest_by_set(system, groups <= 1)
 
 
 def _count_split(cells: pd.DataFrame, columns: Iterable[str]) -> Ints:

@@ -8,6 +8,7 @@ the order, the pairs of statistics, the unions and the first pass line by line a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
@@ -15,13 +16,28 @@ from scipy import sparse
 from transforms.suppress_closure import Closure
 from transforms.suppress_elimination import Solved, solve_lines
 from transforms.suppress_knowledge import Knowledge
-from transforms.suppress_lines import Flags, Ints, first_of_each
+from transforms.suppress_sets import Flags, Ints, row_hashes
 
-MOST_TROUBLE = 8
+
+@dataclass(frozen=True)
+class Sets:
+    """What is known of each set of students.
+
+    students: its n.
+    coded: whether n and the rate's limit are shown of it, no more.
+    usefulness: what has more of it is shown first.
+    worth: among equally useful ones it is weighed against what hiding a set brings about; a point
+        is as much as one line in which another set has to be hidden with it.
+    """
+
+    students: Ints
+    coded: Flags
+    usefulness: Ints
+    worth: Ints
 
 
 def choose_hidden(
-    matrix: sparse.csr_array, students: Ints, coded: Flags, usefulness: Ints, minimum_n: int
+    matrix: sparse.csr_array, sets: Sets, minimum_n: int, basis: sparse.csr_array | None = None
 ) -> Flags:
     """Returns which sets are hidden, so that nothing hidden or coded is given away.
 
@@ -33,67 +49,94 @@ def choose_hidden(
 
     Args:
         matrix: a row per line and a column per set: 1 for the parent, -1 for each child.
-        students: each set's n.
-        coded: the sets of which n and the rate's limit are shown, no more.
-        usefulness: what has more of it is shown first.
+        sets: an entry per column.
         minimum_n: smaller sets are hidden, and unions of a line's children that are smaller still
             are not given away.
+        basis: lines that all others are sums of; null takes them all.
     """
-    small = students < minimum_n
-    coded = coded & ~small
-    turn = _turns(matrix, small, np.column_stack([~coded, usefulness]), students)
-    lines = _with_small_unions(matrix, students, minimum_n)
-    in_turn = np.argsort(-turn, kind="stable")
-    exact, coded_ones = (in_turn[asked[in_turn]].tolist() for asked in (~(small | coded), coded))
-    unions = np.ones(lines.shape[1] - len(students), dtype=bool)
+    small = sets.students < minimum_n
+    coded = sets.coded & ~small
+    parts, lines = _with_small_unions(matrix, sets.students, minimum_n)
+    unions = np.ones(parts.shape[0], dtype=bool)
     guarded = np.append(small | coded, unions)
+    turn = _turns(sets, small, coded, _trouble(lines, guarded)[: len(small)])
+    exact, coded_ones = _in_turn(turn, ~(small | coded)), _in_turn(turn, coded)
     first = _shown_line_by_line(lines, exact, guarded.tolist())
-    knowledge = Knowledge(_solve(matrix, lines, turn, first), first, guarded)
+    solved = _solve(matrix if basis is None else basis, parts, turn, first)
+    knowledge = Knowledge(solved, first, guarded)
     hidden = small.copy()
-    for asked in (exact, coded_ones):
-        hidden[[chosen for chosen in asked if not knowledge.show(chosen)]] = True
+    hidden[_refused(knowledge, exact)] = True
+    if coded_ones:
         knowledge.guard(np.append(hidden, unions))
+        hidden[_refused(knowledge, coded_ones)] = True
     return hidden
 
 
-def _turns(matrix: sparse.csr_array, hidden: Flags, wanted: Ints, students: Ints) -> Ints:
-    """Ranks sets by what is wanted first, then new trouble, then size (doublings of n).
+def _refused(knowledge: Knowledge, asked: list[int]) -> list[int]:
+    return [chosen for chosen in asked if not knowledge.show(chosen)]
 
-    New trouble is the lines without a hidden set, in each of which hiding it would ask for another,
-    less those with one, where it is the other. The hidden sets come last.
+
+def _turns(sets: Sets, small: Flags, coded: Flags, trouble: Ints) -> Ints:
+    """Ranks sets: exact ones first, by use, by worth, trouble and doublings of n, and by n.
+
+    The small ones come last.
     """
-    count = abs(matrix) @ hidden.astype(np.int64)
-    trouble = abs(matrix).T @ ((count == 0).astype(np.int64) - (count == 1))
-    trouble = np.clip(trouble, -MOST_TROUBLE, MOST_TROUBLE).astype(np.int64)
-    doublings = np.log2(np.maximum(students, 1)).astype(np.int64)
-    keys = np.column_stack([wanted, trouble, doublings])
-    keys[hidden] = -MOST_TROUBLE - 1
+    doublings = np.log2(np.maximum(sets.students, 1)).astype(np.int64)
+    weighed = 2 * sets.worth + trouble + doublings
+    keys = np.column_stack([~small, ~coded, sets.usefulness, weighed, sets.students])
+    keys[small] = 0
     return np.unique(keys, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+
+
+def _trouble(lines: sparse.csr_array, guarded: Flags) -> Ints:
+    """Returns what would follow from hiding a set, in halves of a line.
+
+    That is the lines without a guarded set, in each of which another has to be hidden with it, less
+    half of those with one, where it is the other.
+    """
+    count = abs(lines) @ guarded.astype(np.int64)
+    halves = 2 * (count == 0).astype(np.int64) - (count == 1)
+    return (abs(lines).T @ halves).astype(np.int64)
+
+
+def _in_turn(turn: Ints, asked: Flags) -> list[int]:
+    """Returns the sets that are asked, those of the highest turn first."""
+    order = np.argsort(-turn, kind="stable")
+    chosen: list[int] = order[asked[order]].tolist()
+    return chosen
 
 
 def _with_small_unions(
     matrix: sparse.csr_array, students: Ints, minimum_n: int
-) -> sparse.csr_array:
-    """Returns the lines and, as further sets and their lines, the unions that are too small.
+) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Returns the parts of each union that is too small, and the lines with unions as sets.
 
-    A union is the small children of a line that has several, too few students together.
+    A union is the small children of a line that has several, too few students together. In that
+    line it stands in their place; a line of its own says what it is made of.
     """
     is_small = sparse.diags_array((students < minimum_n).astype(np.float64))
     parts = (matrix < 0).astype(np.float64) @ is_small
     parts.eliminate_zeros()
     several = (parts @ np.ones(len(students)) > 1) & (parts @ students < minimum_n)
-    parts = parts[several]
-    parts = parts[first_of_each(parts)]
-    count = parts.shape[0]
-    unions = sparse.block_array([[matrix, None], [-parts, sparse.eye_array(count)]], format="csr")
-    return unions if count else matrix
+    rows = np.flatnonzero(several)
+    if not len(rows):
+        return parts[rows], matrix
+    _, one, union = np.unique(row_hashes(parts)[1][rows], return_index=True, return_inverse=True)
+    unions = parts[rows[one]]
+    blocks = [
+        [matrix[np.flatnonzero(~several)], None],
+        [matrix[rows] + parts[rows], -sparse.eye_array(len(one), format="csr")[union]],
+        [-unions, sparse.eye_array(len(one))],
+    ]
+    lines = sparse.block_array(blocks, format="csr")
+    lines.eliminate_zeros()
+    return unions, lines
 
 
-def _solve(matrix: sparse.csr_array, lines: sparse.csr_array, turn: Ints, first: Flags) -> Solved:
+def _solve(matrix: sparse.csr_array, unions: sparse.csr_array, turn: Ints, first: Flags) -> Solved:
     """Returns the lines solved, so that the free ones of the first are a basis of them all."""
-    count, sets = matrix.shape
+    sets = matrix.shape[1]
     solved = solve_lines(matrix, np.where(first[:sets], turn, -1))
-    unions = lines[count:, :sets]
     parts = np.split(unions.indices, unions.indptr[1:-1])
     for number, members in enumerate(parts if unions.shape[0] else [], start=sets):
         solved.order.append(number)

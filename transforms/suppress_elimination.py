@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from transforms.suppress_lines import Ints
+from transforms.suppress_sets import Ints
 
 # A sum that holds is found to hold modulo the prime as well, unless its fractions have the prime
 # in a denominator; one that does not hold seems to once in 2**61, and a cell too many is hidden.
@@ -101,7 +101,7 @@ class _Lines:
 
     def solve_for(self, chosen: int) -> Terms:
         """Takes the set's shortest line away, puts it into the others; returns what it says."""
-        line = min(self.holders[chosen], key=lambda number: (len(self._rows[number]), number))
+        line = self._shortest(self.holders[chosen])
         row = self._rows[line]
         for held in row:
             self.holders[held].discard(line)
@@ -113,17 +113,23 @@ class _Lines:
         self.holders[chosen] = set()
         return terms
 
+    def _shortest(self, lines: set[int]) -> int:
+        if len(lines) == 1:
+            return next(iter(lines))
+        return min(lines, key=lambda number: (len(self._rows[number]), number))
+
     def _replace(self, line: int, chosen: int, terms: Terms) -> None:
         row, holders = self._rows[line], self.holders
         factor = row.pop(chosen)
         for held, weight in terms:
-            if held not in row:
-                row[held] = reduced(factor * weight)
-                holders[held].add(line)
-                continue
-            left = reduced(row[held] + factor * weight)
+            before = row.get(held, 0)
+            left = before + factor * weight
+            if not -PRIME < left < PRIME:
+                left %= PRIME
             if left:
                 row[held] = left
+                if not before:
+                    holders[held].add(line)
             else:
                 del row[held]
                 holders[held].discard(line)

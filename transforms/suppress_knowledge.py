@@ -13,9 +13,10 @@ import random
 import numpy as np
 
 from transforms.suppress_elimination import PRIME, Solved, Terms, inverse, reduced
-from transforms.suppress_lines import Flags
+from transforms.suppress_sets import Flags
 
 SEED = 20
+LOOKED_AT = 40
 
 
 class Knowledge:
@@ -88,12 +89,18 @@ class Knowledge:
         """Shows fewer of the free sets: of what each guarded one is a sum of, one stays open.
 
         As they are free, a guarded one is given away if and only if all it is a sum of are shown.
+        The last of these is left out, unless one of them has been already. Few of them give away
+        many, so some guarded ones are looked at, and then a new table tells which are left.
         """
-        given_away = [i for i in np.flatnonzero(guarded).tolist() if not self._value[i]]
-        self._shown = [False] * len(self._place)
-        sums = [list(self._open_terms(chosen)) for chosen in given_away]
-        left_out = _one_of_each(sums, free)
-        self._show_free([chosen for chosen in free if chosen not in left_out])
+        watched = np.flatnonzero(guarded).tolist()
+        left_out: set[int] = set()
+        while given_away := [chosen for chosen in watched if not self._value[chosen]]:
+            self._shown = [False] * len(self._place)
+            for chosen in given_away[:: 1 + len(given_away) // LOOKED_AT]:
+                parts = self._open_terms(chosen)
+                if left_out.isdisjoint(parts):
+                    left_out.add(max(parts, key=self._place.__getitem__))
+            self._show_free([chosen for chosen in free if chosen not in left_out])
 
     def _merge_twins(self) -> None:
         """Puts the first of those that are the same up to the sign for all, and drops the known.
@@ -186,22 +193,3 @@ def _merged(terms: Terms, twin_of: dict[int, tuple[int, int]]) -> Terms:
             first, sign = twin_of[term]
             weights[first] = weights.get(first, 0) + sign * weight
     return [(term, reduced(weight)) for term, weight in weights.items() if weight % PRIME]
-
-
-def _one_of_each(sums: list[list[int]], in_turn: list[int]) -> set[int]:
-    """Returns sets of which each sum has one: the last in turn of those that have none yet."""
-    within: dict[int, list[int]] = {}
-    for number, parts in enumerate(sums):
-        for part in parts:
-            within.setdefault(part, []).append(number)
-    left = [len(parts) for parts in sums]
-    taken: set[int] = set()
-    for part in in_turn:
-        numbers = within.get(part, [])
-        if any(left[number] == 1 for number in numbers):
-            taken.add(part)
-            for number in numbers:
-                left[number] = 0
-        for number in numbers:
-            left[number] -= 1
-    return taken

@@ -12,21 +12,26 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import csgraph
 
 from transforms.cell_plan import Rollup
-
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from transforms.suppress_sets import (
+    Flags,
+    Ints,
+    Members,
+    implied_lines,
+    line_matrix,
+    merge_equal_sets,
+)
 
 ALL = "all"
+PLACE = ("org_level", "org_id")
+COUNTS = ("n_tested", "n_proficient")
 MOST_OFFENDERS_NAMED = 20
 
 
 class CellsDoNotAddUp(ValueError):
-    """A parent is missing from the cells, is there twice, or is not the sum of its children."""
+    """A cell is there twice, has no code, lacks its parent, or is not the sum of its children."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +77,6 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Members:
-    """One row per child of a line: the line's number, the parent's and the child's position.
-
-    `parent` is -1 where the cells lack the parent.
-    """
-
-    line: Ints
-    parent: Ints
-    child: Ints
-
-
-@dataclass(frozen=True)
 class System:
     """Distinct student sets and the distinct lines among them.
 
@@ -91,12 +84,14 @@ class System:
     the same members) are one set, so that one decision falls on all of them. `set_of_cell` maps a
     cell's position to its set. `matrix` has a row per line and a column per set: 1 for the parent,
     -1 for each child, and `matrix @ x == 0` for every statistic x that adds up over students.
+    `basis` has lines enough that all others are sums of them (`implied_lines`).
     `organisation` numbers each cell's organisation; `within[a, b]` says that organisation a lies
     within b (itself included).
     """
 
     set_of_cell: Ints
     matrix: sparse.csr_array
+    basis: sparse.csr_array
     organisation: Ints
     within: sparse.csr_array
 
@@ -112,11 +107,14 @@ def build_system(cells: pd.DataFrame, splits: pd.DataFrame, dimensions: Dimensio
     Raises:
         CellsDoNotAddUp: a cell twice, a parent missing, or a sum that is not its parent's.
     """
+    # A message names cells by their keys: whatever else a cell has may tell about its students.
+    cells = cells[[*PLACE, *dimensions.columns, *COUNTS]]
     grid = encode_cells(cells, dimensions)
     members = _collect_members(cells, grid, splits, dimensions)
     _require_sums(cells, members)
-    set_of_cell, matrix = _merge_equal_sets(members, len(cells))
-    return System(set_of_cell, matrix, grid.organisation, _within(members, grid))
+    set_of_cell, matrix = merge_equal_sets(members, len(cells))
+    basis = line_matrix(members.of_lines(~implied_lines(members)), set_of_cell)
+    return System(set_of_cell, matrix, basis, grid.organisation, _within(members, grid))
 
 
 def encode_cells(cells: pd.DataFrame, dimensions: Dimensions) -> Grid:
@@ -147,7 +145,7 @@ def _codes_from_all(column: pd.Series) -> Ints:
     """Codes of the column's values with 'all' as 0, whatever the values or their order."""
     codes, values = pd.factorize(_text(column), sort=True)
     if (codes < 0).any():
-        raise ValueError(f"{column.name}: null, expected a code or '{ALL}'")
+        raise CellsDoNotAddUp(f"cells without a code of {column.name}, expected one or '{ALL}'")
     order = np.argsort(np.argsort(values.to_numpy() != ALL, kind="stable"), kind="stable")
     first = 0 if ALL in set(values) else 1
     return order[codes].astype(np.int64) + first
@@ -158,19 +156,19 @@ def _collect_members(
 ) -> Members:
     """Every line's members, over all dimensions, roll-ups and splits, lines numbered from 0."""
     cell_at = pd.Index(grid.key)
-    pieces, taken = [], 0
+    pieces, taken, kinds = [], 0, 0
     for group, parent_key, child in (
         *_dimension_members(grid),
         *_rollup_members(cells, grid, dimensions),
         _split_members(grid, splits),
     ):
         # A parent that is missing may be numbered -1; the groups are few.
-        line = pd.factorize((parent_key + 1) * (group.max(initial=0) + 1) + group)[0] + taken
+        groups = group.max(initial=0) + 1
+        line = pd.factorize((parent_key + 1) * groups + group)[0] + taken
         parent = cell_at.get_indexer(parent_key)
-        pieces.append(np.column_stack([line, parent, child]))
-        taken = line.max(initial=taken - 1) + 1
-    line, parent, child = np.concatenate(pieces).T.astype(np.int64)
-    return Members(line, parent, child)
+        pieces.append(np.column_stack([line, parent, child, group + kinds]))
+        taken, kinds = line.max(initial=taken - 1) + 1, kinds + groups
+    return Members(*np.concatenate(pieces).T.astype(np.int64))
 
 
 def _dimension_members(grid: Grid) -> Iterator[tuple[Ints, Ints, Ints]]:
@@ -245,7 +243,7 @@ def _require_sums(cells: pd.DataFrame, members: Members) -> None:
     orphans[members.child[members.parent < 0]] = True
     if orphans.any():
         raise CellsDoNotAddUp(f"cells whose parent is missing: {_name(cells, orphans)}")
-    for column in ("n_tested", "n_proficient"):
+    for column in COUNTS:
         value = cells[column].to_numpy(dtype=np.int64)
         total = np.bincount(members.line, weights=value[members.child]).astype(np.int64)
         wrong = np.zeros(len(cells), dtype=bool)
@@ -259,73 +257,10 @@ def _require_sums(cells: pd.DataFrame, members: Members) -> None:
 
 def _name(cells: pd.DataFrame, chosen: Flags) -> str:
     """Names the chosen cells by key, sorted, at most twenty; never a value."""
-    keys = cells.loc[chosen].drop(columns=["n_tested", "n_proficient"]).astype(str)
+    keys = cells.loc[chosen].drop(columns=list(COUNTS)).astype(str)
     names = sorted({"/".join(row) for row in keys.itertuples(index=False)})
     more = len(names) - MOST_OFFENDERS_NAMED
     return ", ".join(names[:MOST_OFFENDERS_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _merge_equal_sets(members: Members, cell_count: int) -> tuple[Ints, sparse.csr_array]:
-    """Returns the number of each cell's student set, and the matrix of lines over sets.
-
-    An only child is its parent; and where two lines agree in all but one set each, those two are
-    the same students, such as two roll-ups of the same members.
-    """
-    only = np.bincount(members.line)[members.line] == 1
-    ends = (members.parent[only], members.child[only])
-    set_of_cell = _joined(ends, cell_count)
-    while True:
-        matrix = _line_matrix(members, set_of_cell)
-        first, second = _alike_but_for_one(matrix)
-        if not len(first):
-            return set_of_cell, matrix
-        set_of_cell = _joined((first, second), matrix.shape[1])[set_of_cell]
-
-
-def _joined(ends: tuple[Ints, Ints], count: int) -> Ints:
-    """Returns for each of `count` things the number of those that it is tied to by pairs."""
-    ties = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(count, count))
-    return csgraph.connected_components(ties, directed=False)[1].astype(np.int64)
-
-
-def _alike_but_for_one(matrix: sparse.csr_array) -> tuple[Ints, Ints]:
-    """Returns pairs of sets of which each completes the same rest of a line in the same way."""
-    weighted, hashed = _hashes(matrix)
-    rest = np.repeat(hashed, np.diff(matrix.indptr)) - weighted
-    order = np.lexsort((matrix.data, rest))
-    rest, sign, sets = rest[order], matrix.data[order], matrix.indices[order].astype(np.int64)
-    alike = (rest[1:] == rest[:-1]) & (sign[1:] == sign[:-1]) & (sets[1:] != sets[:-1])
-    return sets[:-1][alike], sets[1:][alike]
-
-
-def _line_matrix(members: Members, set_of_cell: Ints) -> sparse.csr_array:
-    """Returns the lines of two children or more over sets, each distinct line once."""
-    lines = int(members.line.max(initial=-1)) + 1
-    several = np.bincount(members.line, minlength=lines) > 1
-    parent = np.zeros(lines, dtype=np.int64)
-    parent[members.line] = set_of_cell[members.parent]
-    child = several[members.line]
-    row = np.concatenate([np.flatnonzero(several), members.line[child]])
-    column = np.concatenate([parent[several], set_of_cell[members.child[child]]])
-    sign = np.where(np.arange(len(row)) < several.sum(), 1.0, -1.0)
-    shape = (lines, int(set_of_cell.max(initial=-1)) + 1)
-    matrix = sparse.csr_array((sign, (row, column)), shape=shape)
-    return matrix[first_of_each(matrix)]
-
-
-def first_of_each(matrix: sparse.csr_array) -> Ints:
-    """Returns the rows that are not empty, one of those that are equal (by a 64-bit hash)."""
-    hashed = _hashes(matrix)[1]
-    filled = np.diff(matrix.indptr) > 0
-    rows = np.flatnonzero(filled)
-    return rows[np.sort(np.unique(hashed[filled], return_index=True)[1])]
-
-
-def _hashes(matrix: sparse.csr_array) -> tuple[Ints, Ints]:
-    """Returns random 64-bit numbers of each entry and, their sums, of each row (see indptr)."""
-    weight = np.random.default_rng(0).integers(1, 2**62, size=matrix.shape[1])
-    weighted = matrix.data.astype(np.int64) * weight[matrix.indices]
-    return weighted, np.add.reduceat(np.append(weighted, 0), matrix.indptr[:-1])
 
 
 def _within(members: Members, grid: Grid) -> sparse.csr_array:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from configs.models import Assessment, ScoreRange
+from configs.assessment_models import Assessment, ScoreRange
 from validation.frames import Coded
 
 Cell = tuple[int, int, int]

@@ -79,7 +79,9 @@ def _opened(stream: BinaryIO, name: str) -> zipfile.ZipFile:
 
 
 def members(archive: zipfile.ZipFile) -> list[Member]:
-    """Return the files of an archive; folders, links, hidden files and documents are passed over.
+    """Return the files of an archive in order of their times, as files in landing/ are taken.
+
+    Folders, links, hidden files and documents are passed over.
 
     Raises:
         FileRefused: BAD_ARCHIVE where it has too many, or they would unpack to too much.
@@ -108,7 +110,7 @@ def members(archive: zipfile.ZipFile) -> list[Member]:
     encrypted = [one.name for one in wanted if infos[one.place].flag_bits & ENCRYPTED]
     if encrypted:
         raise bad_archive(f"files under a password: {listed(encrypted)}", "no password")
-    return wanted
+    return sorted(wanted, key=lambda one: infos[one.place].date_time)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from warehouse.workspace import PRIVATE_FILE, Workspace
 Area = Literal["ledger", "reporting", "restricted"]
 AREAS: tuple[Area, ...] = ("ledger", "reporting", "restricted")
 BUSY_MILLISECONDS = 30_000
+# What PostgreSQL takes in an address beside the password and must not be told.
+SECRETS = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
 # SQLite tells the kind of an error in the lowest byte of its number, what of the kind above it.
 PRIMARY_CODE = 0xFF
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -35,7 +37,7 @@ class Database:
     """
 
     workspace: Workspace
-    url: URL | None = None
+    url: URL | None = field(default=None, repr=False)
     _engines: dict[str, sa.Engine] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -90,10 +92,11 @@ class Database:
             yield connection
 
     def place(self, area: Area) -> str:
-        """Return where the area is, without a password."""
+        """Return where the area is, without a password or another secret."""
         if self.url is None:
             return f"SQLite {self.path(area)}"
-        return f"PostgreSQL {self.url.render_as_string(hide_password=True)} schema {area}"
+        told = self.url.difference_update_query(SECRETS).render_as_string(hide_password=True)
+        return f"PostgreSQL {told} schema {area}"
 
     def create_areas(self) -> None:
         """Create the PostgreSQL schema of every area where it is missing; SQLite needs none."""

@@ -6,14 +6,15 @@ import errno
 import os
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from configs.errors import RociError
-from warehouse.files import readable
+from warehouse.files import readable, storage_failed
 from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER, Workspace
 
 # File systems take 255; a number and the ending of a note may be added.
@@ -63,10 +64,15 @@ class Landing:
         return [file for path in sorted(found) if (file := _landed(path, root))]
 
     def put(self, part: Path, name: str, district_id: str | None) -> Path:
-        """Move a whole file into landing/ under a name that no other has, and return its place."""
+        """Move a whole file into landing/ under a name that no other has, and return its place.
+
+        Raises:
+            InfrastructureError: that may not be written (STORAGE_FAILED).
+        """
         folder = self.workspace.landing / (district_id or "")
-        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-        return _move(part, folder, name)
+        with written_here(folder):
+            folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            return _move(part, folder, name)
 
     def is_still(self, file: LandedFile) -> bool:
         """Return whether the file stands there as it was listed: not grown, replaced or gone."""
@@ -151,6 +157,26 @@ def _moved(path: Path, target: Path) -> bool:
         return True
     path.unlink()
     return True
+
+
+@contextmanager
+def written_here(folder: Path) -> Iterator[None]:
+    """Tell a folder of landing/ that may not be written as a fault of this machine.
+
+    A server may refuse in the same words: who fetches must tell the two apart.
+
+    Raises:
+        InfrastructureError: it may not be written (STORAGE_FAILED).
+    """
+    try:
+        yield
+    except PermissionError as error:
+        raise storage_failed(
+            str(folder),
+            error,
+            expected="a folder of landing/ that can be written",
+            remedy="mend the permissions of the workspace; the next run fetches what is new",
+        ) from None
 
 
 def is_whole(name: str) -> bool:

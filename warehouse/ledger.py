@@ -107,12 +107,17 @@ class Ledger(LedgerHistory):
             connection.execute(table.insert(), row)
 
     def record_checks(self, of: str, checks: Iterable[Check]) -> None:
-        """Note the checks of a load (`L...`) or of a publication (`P...`)."""
-        column = "publication_id" if of.startswith("P") else "load_id"
+        """Note the checks of a load (`L...`) or of a publication (`P...`).
+
+        Those of a load are added to. Those of a publication take the place of others under its id:
+        a build that was cut off before it published had that id, and never came to be.
+        """
+        table, column = tables.check_result, "publication_id" if of.startswith("P") else "load_id"
         rows = [{**asdict(check), column: of} for check in checks]
         if rows:
             with self._write() as connection:
-                connection.execute(tables.check_result.insert(), rows)
+                connection.execute(table.delete().where(table.c.publication_id == of))
+                connection.execute(table.insert(), rows)
 
     def record_rows(self, load_id: str, faults: Any, kind: str) -> None:
         """Note rows that left a load, by number and code.

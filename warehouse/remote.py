@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from configs.errors import InfrastructureError
-from configs.models import RemoteLanding
-from warehouse.files import readable, storage_failed
-from warehouse.landing import is_whole
+from configs.profile_models import RemoteLanding
+from warehouse.files import readable
+from warehouse.landing import is_whole, written_here
 from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER
 
 if TYPE_CHECKING:
@@ -94,16 +94,19 @@ class Remote:
 
         Returns:
             Whether the file stood still meanwhile; if not, `part` is gone and nothing was fetched.
+
+        Raises:
+            InfrastructureError: the folder of `part` may not be written (STORAGE_FAILED).
         """
-        _begin(part)
-        with part.open("ab") as target:
+        with _begun(part) as target:
             if target.tell() > file.size:
                 target.truncate(0)
             self._append(file, target)
         facts = self.filesystem.info(file.path)
         if part.stat().st_size == file.size and _file(file.path, facts) == file:
             return True
-        part.unlink()
+        with written_here(part.parent):
+            part.unlink()
         return False
 
     def _append(self, file: RemoteFile, target: Any) -> None:
@@ -118,22 +121,12 @@ class Remote:
         os.fsync(target.fileno())
 
 
-def _begin(part: Path) -> None:
-    """Make the file that is fetched into.
-
-    Raises:
-        InfrastructureError: that may not be written here; a server may refuse in the same words.
-    """
-    try:
+def _begun(part: Path) -> BinaryIO:
+    """Open the file that is fetched into, made where it is new."""
+    with written_here(part.parent):
         part.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         part.touch(mode=PRIVATE_FILE)
-    except PermissionError as error:
-        raise storage_failed(
-            str(part.parent),
-            error,
-            expected="a folder of landing/ that can be written",
-            remedy="mend the permissions of the workspace; the next run fetches what is new",
-        ) from None
+        return part.open("ab")
 
 
 @contextmanager

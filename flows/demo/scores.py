@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from configs.models import Assessment, ScoreRange
+from configs.assessment_models import Assessment, ScoreRange
 from flows.demo.students import Floats, Ints
 
 # One standard deviation of ability in units of the distance from the lowest to the highest cut.

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
 from configs.errors import PublicationHeld, listed
 from flows.context import Context
 from flows.stages.planning import DIRECTORY, RESULTS, ROSTER
 from warehouse.ledger_records import Load
 from warehouse.locks import lock
 
+if TYPE_CHECKING:
+    from flows.stages.work import Work
+
 UNFINISHED = ("loading", "failed")
 TABLES = (RESULTS, ROSTER, DIRECTORY)
 WAIT_SECONDS = 3600
 
-Filled = set[tuple[str, str, str]]
+# Source, partition, load.
+Place = tuple[str, str, str]
+Filled = set[Place]
 
 
 def lake_lock(table: str) -> str:
@@ -42,17 +50,34 @@ def require_agreement(context: Context) -> None:
         raise _held_back("LAKE_AHEAD", f"rows of {listed(ahead)}, which are not loaded", ahead)
 
 
-def reached_lake(context: Context, key: str) -> bool:
-    """Return whether an earlier attempt at this very load was cut off with its rows in the lake.
+def reached_lake(context: Context, key: str) -> frozenset[Place]:
+    """Return what earlier attempts at this very load, cut off, fill in the lake.
 
-    It had been held against everything, or a person had let it through, before they came there.
+    It had been held against everything, or a person had let it through, before its rows came there.
     """
-    unfinished = [load for load in context.ledger.attempts(key) if load.state in UNFINISHED]
+    attempts = context.ledger.attempts(key)
+    unfinished = {load.load_id: load for load in attempts if load.state in UNFINISHED}
     if not unfinished:
-        return False
-    table = context.catalogue.source(unfinished[0].source).table
-    filling = {load_id for _, _, load_id in _held(context, table)}
-    return any(load.load_id in filling for load in unfinished)
+        return frozenset()
+    table = context.catalogue.source(attempts[0].source).table
+    return frozenset(place for place in _held(context, table) if place[2] in unfinished)
+
+
+def unreached(context: Context, work: Work, partitions: Collection[str]) -> set[str]:
+    """Return those of a load's partitions that no attempt at it, cut off, fills in the lake now.
+
+    What is live in them may have come after that attempt: nobody has looked at its being replaced.
+    """
+    reached = work.terms.reached
+    filled = reached & _held(context, work.source.table) if reached else reached
+    return set(partitions) - {partition for _, partition, _ in filled}
+
+
+def let_through(context: Context, work: Work, partitions: Collection[str]) -> bool:
+    """Return whether a person has released a load, or all of it had passed when it was cut off."""
+    if work.terms.released:
+        return True
+    return bool(partitions) and not unreached(context, work, partitions)
 
 
 def stands_whole(context: Context, load: Load, table: str) -> bool:

@@ -6,7 +6,7 @@ import duckdb
 
 from flows.context import Context
 from flows.stages.marts import ORGANISATIONS
-from flows.stages.protecting import unproven
+from flows.stages.protecting import proven
 from flows.stages.students import STUDENTS
 from transforms.breaks import breaks_relation
 from transforms.cell_plan import CellPlan
@@ -20,7 +20,6 @@ from transforms.participation import (
     untested_students_sql,
 )
 from transforms.participation_cells import UNTESTED_CELLS, count_participation, decide_untested
-from transforms.suppress import CellsDoNotAddUp
 
 
 def relate_participation(
@@ -36,10 +35,8 @@ def relate_participation(
     build_cells(
         con, UNTESTED, ORGANISATIONS, untested_plan(plan), UNTESTED_STATISTICS, UNTESTED_CELLS
     )
-    try:
+    with proven():
         decide_untested(con, plan, marts.suppression)
-    except CellsDoNotAddUp as error:
-        raise unproven(error) from error
     return count_participation(con, plan, decided=True)
 
 

@@ -12,6 +12,8 @@ from flows.context import Context
 from flows.slices import of_slices
 from flows.stages.marts import ORGANISATIONS
 from flows.stages.planning import BuildPlan
+from flows.stages.protecting import proven
+from flows.stages.students import GROUP_BREAKS
 from transforms.breaks import breaks_relation
 from transforms.cell_plan import CellPlan
 from transforms.cells import build_cells
@@ -71,7 +73,9 @@ class Derived:
     def _gaps(self, area: MartArea, students: str, decisions: str) -> None:
         marts = self.context.catalogue.marts
         if students not in self._gaps_of:
-            inputs = GapInputs(decisions=decisions, earlier=self._earlier_gaps(area))
+            inputs = GapInputs(
+                decisions=decisions, earlier=self._earlier_gaps(area), group_breaks=GROUP_BREAKS
+            )
             self._gaps_of[students] = build_gaps(self.con, self.cells, marts, inputs)
         gaps = self._gaps_of[students]
         if area == "restricted":
@@ -122,10 +126,12 @@ class Derived:
             cells=GROWTH_CELLS,
             vendor=self._growth_cells(students),
             breaks="breaks_given",
+            group_breaks=GROUP_BREAKS,
             systems=of_slices(self.plan.changed) if self.plan.changed else "false",
             published=area == "reporting",
         )
-        return build_growth(self.con, self.cells, self.context.catalogue.marts, inputs)
+        with proven():
+            return build_growth(self.con, self.cells, self.context.catalogue.marts, inputs)
 
     def _growth_cells(self, students: str) -> str:
         """Build the growth cells of the students; return the name of what vendors say of them."""

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import InfrastructureError
-from configs.models import RemoteLanding
+from configs.profile_models import RemoteLanding
 from flows.context import Context
 from flows.credentials import credentials_of
 from flows.outcome import FetchOutcome
 from flows.patience import patiently
 from flows.prefect_settings import prepare
+from warehouse.landing import written_here
 from warehouse.locks import lock
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def fetch(context: Context, landing: RemoteLanding, environment: Mapping[str, st
     """Fetch what is new in one remote folder and return how many files came.
 
     Raises:
-        InfrastructureError: NO_CREDENTIALS, REMOTE_HOST_KEY, REMOTE_LOGIN, REMOTE_UNREACHABLE.
+        InfrastructureError: NO_CREDENTIALS, REMOTE_HOST_KEY, REMOTE_LOGIN, REMOTE_UNREACHABLE, or
+            STORAGE_FAILED: landing/ may not be written.
     """
     from warehouse.remote import open_remote
 
@@ -109,4 +111,5 @@ def _forget_others(folder: Path, listed: Iterable[RemoteFile]) -> None:
     wanted = {f"{file.mark}.part" for file in listed}
     for part in folder.glob("*.part"):
         if part.name not in wanted:
-            part.unlink()
+            with written_here(folder):
+                part.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import duckdb
@@ -11,6 +12,7 @@ import duckdb
 from configs.errors import LoadHeld, listed
 from configs.source_models import Layout
 from flows.context import Context
+from flows.stages.agreement import unreached
 from flows.stages.slicing import slices_of
 from flows.stages.work import Resolved, Work
 from transforms.parse import school_year_of
@@ -59,13 +61,14 @@ def hold_what_would_lose(context: Context, candidate: Candidate) -> None:
         for part in context.ledger.live_partitions(work.source.table)
         if part.source == work.source.name
     ]
-    replaced = [part for part in live if part.partition in candidate.resolved.rows]
+    partitions = candidate.resolved.rows
+    asked = unreached(context, work, partitions)
+    replaced = [part for part in live if part.partition in asked]
     _hold_wrong_year(candidate)
-    _hold_stale(context, candidate, [part for part in live if part not in replaced])
+    _hold_stale(context, candidate, [part for part in live if part.partition not in partitions])
     _hold_shrinking(context, candidate, replaced)
     _hold_losing_schools(context, candidate, replaced)
-    if work.incoming.from_raw:
-        _hold_older(context, work, replaced)
+    hold_what_is_older(context, work, partitions)
 
 
 def hold_what_would_double(context: Context, candidate: Candidate) -> None:
@@ -220,20 +223,50 @@ def _floor_pct(context: Context, work: Work) -> float:
     return context.catalogue.profile.row_count_floor_pct if own is None else own
 
 
-def _hold_older(context: Context, work: Work, live: list[LivePartition]) -> None:
-    """Hold a rerun that would put an older file in the place of a newer one."""
-    mine = context.ledger.raw(work.incoming.sha256)
-    newer = []
-    for load_id in sorted({part.load_id for part in live}):
-        raw = context.ledger.raw(context.ledger.load(load_id).sha256 or "")
-        if mine and raw and raw.first_seen_at > mine.first_seen_at:
-            newer.append(load_id)
+def hold_what_is_older(context: Context, work: Work, partitions: Collection[str]) -> None:
+    """Hold a rerun that would put an older file in the place of a newer one.
+
+    A file that landed again has been handed in again, unless it lies there since it was cut off.
+
+    Raises:
+        LoadHeld: OLDER_FILE.
+    """
+    if not (work.incoming.from_raw or work.terms.reached):
+        return
+    newer = _newer_loads(context, work, unreached(context, work, partitions))
     if newer:
         raise LoadHeld(
             "OLDER_FILE",
             where=work.incoming.file_name,
             found=f"a file that arrived before those of {listed(newer)}, which fill its partitions",
             expected="a rerun of the newest file of a partition",
-            remedy=f"`roci discard {work.load_id}`; or `roci release {work.load_id}` if the older "
-            "file is to replace the newer one",
+            remedy=_remedy_of_older(work, newer),
         )
+
+
+def _newer_loads(context: Context, work: Work, partitions: Collection[str]) -> list[str]:
+    """Return the loads of files that arrived later and fill one of the partitions."""
+    mine = context.ledger.raw(work.incoming.sha256)
+    filling = {
+        part.load_id
+        for part in context.ledger.live_partitions(work.source.table)
+        if part.source == work.source.name and part.partition in partitions
+    }
+    newer = []
+    for load_id in sorted(filling):
+        raw = context.ledger.raw(context.ledger.load(load_id).sha256 or "")
+        if mine and raw and raw.first_seen_at > mine.first_seen_at:
+            newer.append(load_id)
+    return newer
+
+
+def _remedy_of_older(work: Work, newer: list[str]) -> str:
+    if work.terms.reached:  # nothing can be published until its other rows are whole again
+        return (
+            f"its other partitions are in the lake since it was cut off: `roci release "
+            f"{work.load_id}`, then `roci rerun {' '.join(newer)}` for the newer rows again"
+        )
+    return (
+        f"`roci discard {work.load_id}`; or `roci release {work.load_id}` if the older file is to "
+        "replace the newer one"
+    )

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from zipfile import ZipFile
 
 from configs.errors import FileRefused, InfrastructureError, RociError, UsageError
 from configs.source_models import Source
 from flows.context import Context
 from flows.faults import unexpected
-from flows.load_key import load_key
-from flows.outcome import UNCLAIMED, FetchOutcome, LoadOutcome
-from flows.stages.archives import several_files
+from flows.outcome import FetchOutcome, LoadOutcome
+from flows.stages.archives import Unpacked, several_files, unpacked
+from flows.stages.arrivals import ArchivedFile, Arrival, files_of, in_landing, refuse, told_as
 from flows.stages.claims import claim, fits, is_taken
 from flows.stages.oneroster import (
-    ChangesWait,
     RosterFolder,
     is_delta_of,
     made_whole,
     packed,
     roster_source,
-    split_folders,
     tables_in,
 )
-from transforms.oneroster import WITHOUT_BULK
-from transforms.refusals import empty
-from warehouse.archive import members, opened
+from flows.stages.turns import ChangesWait, in_turn
+from transforms.oneroster import without_bulk
 from warehouse.files import readable
 from warehouse.landing import LandedFile
 from warehouse.raw import RawFile
-
-log = logging.getLogger("roci.intake")
 
 
 @dataclass(frozen=True)
@@ -96,118 +90,101 @@ def take_in(context: Context, only_source: str | None = None) -> Taken:
     """
     if only_source is not None:
         context.catalogue.source(only_source)
-    folders, files = split_folders(context.landing.files())
     taken = Taken(retries=True, only_source=only_source)
-    arrivals: list[LandedFile | RosterFolder] = [*folders, *files]
-    waiting: list[LandedFile | RosterFolder] = []
-    for arrival in sorted(arrivals, key=lambda one: one.modified_at):
-        tried, waiting = [*waiting, arrival], []  # earlier changes go before later ones
-        for one in tried:
-            try:
-                taken = _arrived(context, one, taken, final=False)
-            except ChangesWait:
-                waiting.append(one)
-    for arrival in waiting:  # what they change may have come after them
-        taken = _arrived(context, arrival, taken, final=True)
+    arrivals: list[Arrival] = []
+    for landed in in_landing(context):
+        found, taken = _each(context, landed, taken)
+        arrivals += found
+    taken, waiting = in_turn(arrivals, taken, partial(_arrived, context))
+    for arrival in waiting:
+        taken = _refused(context, arrival, without_bulk(told_as(arrival)), taken)
     return taken
 
 
-def _arrived(
-    context: Context, arrival: LandedFile | RosterFolder, taken: Taken, *, final: bool
-) -> Taken:
-    if isinstance(arrival, RosterFolder):
-        return _folder_taken(context, arrival, taken, final=final)
+def _each(
+    context: Context, landed: LandedFile | RosterFolder, taken: Taken
+) -> tuple[Sequence[Arrival], Taken]:
+    """Return what is to be claimed by itself: each file of an archive, or the one that landed."""
+    if isinstance(landed, RosterFolder):
+        return [landed], taken
     try:
-        return _file_taken(context, arrival, taken)
+        files = files_of(context, landed)
     except Exception as error:
-        told = _not_ours(error, arrival.name, final=final)
-        if taken.only_source is not None:
-            return taken
-        return taken.with_refused(refuse(context, arrival, told))
+        return [], _refused(context, landed, error, taken)
+    if files is None:
+        return [landed], taken
+    return files, replace(taken, archives=(*taken.archives, landed)) if files else taken
+
+
+def _arrived(context: Context, arrival: Arrival, taken: Taken) -> Taken:
+    """Return what is taken in with one more arrival, claimed or refused.
+
+    Raises:
+        ChangesWait: it is changes only, and there is nothing yet that they change.
+    """
+    try:
+        if isinstance(arrival, RosterFolder):
+            return _folder_taken(context, arrival, taken)
+        if isinstance(arrival, ArchivedFile):
+            return _archived_taken(context, arrival, taken)
+        return _file_taken(context, arrival, taken)
+    except ChangesWait:
+        raise
+    except Exception as error:
+        return _refused(context, arrival, error, taken)
+
+
+def _refused(context: Context, arrival: Arrival, error: Exception, taken: Taken) -> Taken:
+    """Return what is taken in with one that is refused alone.
+
+    Where one source is asked for, only a roster in a folder is known to be of it.
+
+    Raises:
+        InfrastructureError: what is wrong is wrong with the machine; it stops the run.
+    """
+    told = unexpected(error, told_as(arrival))
+    if isinstance(told, InfrastructureError):
+        raise told from None
+    if taken.only_source is not None and not isinstance(arrival, RosterFolder):
+        return _left(arrival, taken)
+    return taken.with_refused(refuse(context, arrival, told))
+
+
+def _left(arrival: Arrival, taken: Taken) -> Taken:
+    """Return what is taken in where one is left in landing/, and its archive with it."""
+    if not isinstance(arrival, ArchivedFile):
+        return taken
+    left = arrival.archive
+    return replace(taken, archives=tuple(one for one in taken.archives if one != left))
 
 
 def _file_taken(context: Context, landed: LandedFile, taken: Taken) -> Taken:
-    archive = several_files(landed.path)
-    if archive is None:
-        source = claim(context, landed.path, landed.name)
-        if is_taken(context, source, taken.only_source):
-            return taken.with_incoming(_kept(context, source, landed, taken.incoming))
-    elif context.landing.is_still(landed):
-        with archive:
-            return _members_taken(context, landed, archive, taken)
+    source = claim(context, landed.path, landed.name)
+    if is_taken(context, source, taken.only_source):
+        return taken.with_incoming(_kept(context, source, landed, taken.incoming))
     return taken
 
 
-def _not_ours(error: Exception, name: str, *, final: bool) -> RociError:
-    """Return what is to be told of a file; what is wrong with the machine stops the run.
-
-    Raises:
-        ChangesWait: there is nothing yet that the file changes, and it is not `final`.
-    """
-    told = unexpected(error, name)
-    if isinstance(told, InfrastructureError):
-        raise told from None
-    if told.code == WITHOUT_BULK and not final:
-        raise ChangesWait from None
-    return told
+def _archived_taken(context: Context, arrival: ArchivedFile, taken: Taken) -> Taken:
+    file, archive = arrival.file, arrival.archive
+    source = claim(context, file.raw.path, file.name)
+    if not is_taken(context, source, taken.only_source):
+        return _left(arrival, taken)
+    kept = _of_archive(context, source, file, archive.district_id, taken.incoming)
+    return taken.with_incoming([replace(kept, archive=archive.name)])
 
 
-def _members_taken(context: Context, landed: LandedFile, archive: ZipFile, taken: Taken) -> Taken:
-    """Claim every file of an archive by itself; the archive leaves landing/ once all are on record.
-
-    A file that no source takes is refused alone, under its own name.
-    """
-    found = members(archive)
-    if not found:
-        raise empty("an archive without a file of data")
-    raws = []
-    for member in found:
-        with opened(archive, member) as stream:
-            raws.append((context.raw.keep_stream(stream), member.name))
-    others, without_bulk = False, []
-    for kept in raws:
-        try:
-            done, taken = _member_taken(context, landed, kept, taken, final=False)
-            others = others or not done
-        except ChangesWait:
-            without_bulk.append(kept)
-    for kept in without_bulk:
-        done, taken = _member_taken(context, landed, kept, taken, final=True)
-        others = others or not done
-    return taken if others else replace(taken, archives=(*taken.archives, landed))
-
-
-def _member_taken(
-    context: Context, landed: LandedFile, member: tuple[RawFile, str], taken: Taken, *, final: bool
-) -> tuple[bool, Taken]:
-    """Return whether a file of an archive is on record, claimed or refused, and what is taken."""
-    (raw, name), district = member, landed.district_id
-    try:
-        source = claim(context, raw.path, name)
-        if not is_taken(context, source, taken.only_source):
-            return False, taken
-        kept = _of_archive(context, source, raw, name, district, taken.incoming)
-    except Exception as error:
-        told = _not_ours(error, f"{landed.name}: {name}", final=final)
-        if taken.only_source is not None:
-            return False, taken
-        context.landing.refuse_copy(raw.path, name, district, told)
-        return True, taken.with_refused(recorded_refusal(context, raw, name, district, told))
-    return True, taken.with_incoming([replace(kept, archive=landed.name)])
-
-
-def _of_archive(  # noqa: PLR0913 - what tells one file from another
+def _of_archive(
     context: Context,
     source: Source,
-    raw: RawFile,
-    name: str,
+    file: Unpacked,
     district_id: str | None,
     before: Sequence[Incoming],
 ) -> Incoming:
     """Return a file of an archive as its source's; it is in the raw store already."""
-    if is_delta_of(source, raw.path):
-        return keep(context, source, raw.path, name, district_id, before)
-    return registered(context, source, raw, name, district_id)
+    if is_delta_of(source, file.raw.path):
+        return keep(context, source, file.raw.path, file.name, district_id, before)
+    return registered(context, source, file.raw, file.name, district_id)
 
 
 def leave_archives(context: Context, taken: Taken) -> None:
@@ -216,25 +193,13 @@ def leave_archives(context: Context, taken: Taken) -> None:
         context.landing.remove(landed)
 
 
-def _folder_taken(context: Context, folder: RosterFolder, taken: Taken, *, final: bool) -> Taken:
-    """Keep a roster in a folder, or refuse its tables; one that is not whole, or not still, waits.
-
-    Raises:
-        ChangesWait: it is changes only, there is nothing yet that they change, and not `final`.
-    """
+def _folder_taken(context: Context, folder: RosterFolder, taken: Taken) -> Taken:
+    """Keep a roster in a folder; one that is not whole, or not still, is left to a later run."""
     source = roster_source(context)
     if source is None or taken.only_source not in (None, source.name) or not folder.whole:
         return taken
-    name, district = f"{readable(folder.path.name)}.zip", folder.files[0].district_id
     with packed(context, [file.path for file in folder.files]) as path:
-        try:
-            kept = keep(context, source, path, name, district, taken.incoming)
-        except FileRefused as error:
-            told = _not_ours(error, name, final=final)
-            outcome = recorded_refusal(context, context.raw.keep(path), name, district, told)
-            for file in folder.files:
-                context.landing.refuse(file, told)
-            return taken.with_refused(outcome)
+        kept = keep(context, source, path, folder.name, folder.district_id, taken.incoming)
     if not all(context.landing.is_still(file) for file in folder.files):
         return taken
     return taken.with_incoming([_at_places(context, kept, folder.files)])
@@ -301,28 +266,6 @@ def registered(
     return Incoming(source.name, name, raw.sha256, district)
 
 
-def refuse(context: Context, landed: LandedFile, error: RociError) -> LoadOutcome:
-    """Keep a file that no source could take, record why, and move it to landing/refused."""
-    raw = context.raw.keep(landed.path)
-    outcome = recorded_refusal(context, raw, landed.name, landed.district_id, error)
-    context.landing.refuse(landed, error)
-    return outcome
-
-
-def recorded_refusal(
-    context: Context, raw: RawFile, name: str, district_id: str | None, error: RociError
-) -> LoadOutcome:
-    """Record a file that no source could take as a load that failed."""
-    context.ledger.register_file(raw.sha256, raw.size, name)
-    inputs = {"file": raw.sha256}
-    load_id = context.ledger.open_load(
-        UNCLAIMED, load_key(inputs), inputs, raw.sha256, name, district_id
-    )
-    context.ledger.finish(load_id, "failed", fault=error)
-    log.info("load=%s source=%s state=failed code=%s", load_id, UNCLAIMED, error.code)
-    return LoadOutcome(load_id, UNCLAIMED, name, "failed", error.code, str(error))
-
-
 def ingest_files(
     context: Context, source_name: str, paths: Iterable[Path], district_id: str | None
 ) -> list[Incoming]:
@@ -330,7 +273,8 @@ def ingest_files(
 
     Raises:
         UsageError: a file does not exist.
-        FileRefused: an archive is not safe to unpack (BAD_ARCHIVE, TRUNCATED_FILE).
+        FileRefused: an archive is not safe to unpack (BAD_ARCHIVE, TRUNCATED_FILE); changes of a
+            roster that is neither loaded nor named (DELTA_WITHOUT_BULK).
     """
     source = context.catalogue.source(source_name)
     paths = list(paths)
@@ -343,44 +287,42 @@ def ingest_files(
             expected="files that exist",
             remedy="check the path",
         )
-    found: list[Incoming] = []
-    for path in paths:
-        found.extend(_named(context, source, path, district_id, found))
-    return found
+    named = [one for path in paths for one in _each_named(context, source, path)]
+    take = partial(_named_taken, context, source, district_id)
+    taken, waiting = in_turn(named, Taken(), take)
+    if waiting:
+        raise without_bulk(waiting[0].name)
+    return list(taken.incoming)
 
 
 def _is_roster(path: Path, source: Source) -> bool:
     return source.format.kind == "oneroster" and path.is_dir() and bool(tables_in(path))
 
 
-def _named(
-    context: Context,
-    source: Source,
-    path: Path,
-    district_id: str | None,
-    before: Sequence[Incoming],
-) -> list[Incoming]:
-    """Keep a file for the source that was named, or those files of an archive that fit it.
-
-    A folder is one roster.
-    """
-    if path.is_dir():
-        with packed(context, tables_in(path)) as zipped:
-            return [keep(context, source, zipped, f"{path.name}.zip", district_id, before)]
-    archive = several_files(path)
-    if archive is None:
-        return [keep(context, source, path, path.name, district_id, before)]
-    kept: list[Incoming] = []
-    with archive:
-        for member in members(archive):
-            with opened(archive, member) as stream:
-                raw = context.raw.keep_stream(stream)
-            if is_delta_of(source, raw.path) or fits(raw.path, source):
-                kept.append(
-                    _of_archive(context, source, raw, member.name, district_id, [*before, *kept])
-                )
+def _each_named(context: Context, source: Source, path: Path) -> Sequence[Path | Unpacked]:
+    """Return those files of an archive that fit the source, or the file or folder itself."""
+    archive = None if path.is_dir() else several_files(path)
+    files = [] if archive is None else unpacked(context, archive)
+    fitting = [
+        file for file in files if is_delta_of(source, file.raw.path) or fits(file.raw.path, source)
+    ]
     # Of an archive without any file of the source, the archive itself is refused in its words.
-    return kept or [keep(context, source, path, path.name, district_id)]
+    return fitting or [path]
+
+
+def _named_taken(
+    context: Context, source: Source, district_id: str | None, named: Path | Unpacked, taken: Taken
+) -> Taken:
+    """Keep a file for the source that was named; a folder is one roster."""
+    before = taken.incoming
+    if isinstance(named, Unpacked):
+        kept = _of_archive(context, source, named, district_id, before)
+    elif named.is_dir():
+        with packed(context, tables_in(named)) as zipped:
+            kept = keep(context, source, zipped, f"{named.name}.zip", district_id, before)
+    else:
+        kept = keep(context, source, named, named.name, district_id, before)
+    return taken.with_incoming([kept])
 
 
 def leave_landing(context: Context, incoming: Incoming, error: RociError | None) -> None:

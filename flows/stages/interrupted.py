@@ -11,8 +11,8 @@ from warehouse.locks import lock
 def take_up_interrupted(context: Context) -> list[Incoming]:
     """Close loads that a crash cut off, and return their files to be loaded again.
 
-    Whether such a load had reached the lake is irrelevant: doing it again replaces its partitions
-    by the same rows. A load that another process is at work on is left alone.
+    A load that had reached the lake replaces its own rows by the same ones; those that another has
+    put in their place since, it holds. A load that another process is at work on is left alone.
     """
     found = []
     for load in sorted(context.ledger.interrupted_loads(), key=lambda load: load.load_id):

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import duckdb
 
-from configs.catalogue import digest
 from configs.errors import (
     ConfigurationError,
     FileRefused,
@@ -23,12 +22,14 @@ from configs.errors import (
 from flows.context import Context
 from flows.faults import unexpected
 from flows.load_key import load_inputs, load_key
+from flows.locking import filling_lock
 from flows.outcome import LoadOutcome
-from flows.stages.agreement import lake_lock, reached_lake, stands_whole
+from flows.stages.agreement import lake_lock, let_through, reached_lake, stands_whole
 from flows.stages.batch import check_batch
 from flows.stages.extract import open_extract
 from flows.stages.guards import (
     Candidate,
+    hold_what_is_older,
     hold_what_would_double,
     hold_what_would_lose,
 )
@@ -42,12 +43,13 @@ from flows.stages.recording import (
 )
 from flows.stages.repairs import known_repairs
 from flows.stages.resolving import resolve_rows
-from flows.stages.rows import RowTally, stage_rows
+from flows.stages.rows import stage_rows
 from flows.stages.slicing import slices_of, view
-from flows.stages.work import Terms, Work
+from flows.stages.work import Resolved, Terms, Work
+from flows.standing import RELEASABLE, require_state
 from warehouse.ledger import Counts, LoadedPartitions, Step
 from warehouse.ledger_records import Load
-from warehouse.locks import Holder, lock
+from warehouse.locks import lock
 from warehouse.repairs import Origin
 
 log = logging.getLogger("roci.load")
@@ -74,19 +76,12 @@ def load_incoming(
 
     Raises:
         InfrastructureError, OSError: storage or database failed; the same call may be repeated.
+        UsageError: the load to be released is not held, or no more (WRONG_STATE).
     """
-    filling = filling_lock(incoming.source, incoming.district_id)
-    with lock(context.workspace, filling, LAKE_WAIT_SECONDS, _say_waiting, what=incoming.source):
+    with filling_lock(context, incoming.source, incoming.district_id):
+        if released is not None:  # another may have seen to it while this one waited
+            require_state(context, released, RELEASABLE)
         return _load_alone(context, incoming, released, suites)
-
-
-def filling_lock(source: str, district_id: str | None) -> str:
-    """Return the name of the lock of whoever loads a file of that source and district."""
-    return f"filling-{digest([source, district_id])[:16]}"
-
-
-def _say_waiting(holder: Holder) -> None:
-    log.info("stage=wait lock=filling holder=%s", holder)
 
 
 def _load_alone(
@@ -103,13 +98,13 @@ def _load_alone(
         if known is not None and known.state == "loaded" and _stands(context, known, incoming):
             leave_landing(context, incoming, None)
             return _outcome(known, "unchanged")
-        passed = released is not None or reached_lake(context, key)
+        reached = reached_lake(context, key)
         load_id = context.ledger.open_load(
             incoming.source, key, inputs, incoming.sha256, incoming.file_name, incoming.district_id
         )
-        terms = Terms(passed, suites, repairs)
+        terms = Terms(released is not None, reached, suites, repairs)
         outcome, error = _attempt(context, load_id, incoming, terms)
-        if passed and outcome.state == "loaded":
+        if (terms.released or reached) and outcome.state == "loaded":
             _close_held(context, released, key)
         if incoming.takes_up is not None:
             taken_up = context.ledger.load(incoming.takes_up)
@@ -216,7 +211,10 @@ def _load(context: Context, work: Work) -> None:
             # Before anything can refuse the file: its reasons are what a person will ask for.
             keep_in_quarantine(context, work, extract, resolved.tally.rejects)
             record_rows(context, work.load_id, resolved.tally, con)
-            _refuse_too_many_rejects(work, resolved.tally)
+            if work.terms.reached and not work.terms.released:
+                # Told before what a person may have let pass already.
+                hold_what_is_older(context, work, resolved.rows)
+            _refuse_too_many_rejects(context, work, resolved)
             if work.terms.suites and resolved.rows:
                 check_batch(context, work, resolved.files, con)
             _commit(context, Candidate(work, resolved, extract.match.layout, con))
@@ -268,7 +266,7 @@ def _hold(context: Context, candidate: Candidate) -> None:
         LoadHeld: see their codes.
     """
     hold_what_would_double(context, candidate)
-    if candidate.work.terms.released:
+    if let_through(context, candidate.work, candidate.resolved.rows):
         return
     hold_what_would_lose(context, candidate)
     if context.catalogue.profile.review_restatements:
@@ -287,12 +285,13 @@ def _nothing_left(work: Work, counts: Counts) -> FileRefused:
     )
 
 
-def _refuse_too_many_rejects(work: Work, tally: RowTally) -> None:
+def _refuse_too_many_rejects(context: Context, work: Work, resolved: Resolved) -> None:
     """Refuse a file of which more rows are rejected than its source allows.
 
     Raises:
         FileRefused: TOO_MANY_REJECTS, or EMPTY_FILE where there are no records at all.
     """
+    tally = resolved.tally
     rows = tally.received + tally.made
     if rows == 0:
         raise FileRefused(
@@ -304,7 +303,7 @@ def _refuse_too_many_rejects(work: Work, tally: RowTally) -> None:
         )
     share = 100 * tally.rejected / rows
     allowed = work.source.threshold.rejected_pct
-    if share > allowed and not work.terms.released:
+    if share > allowed and not let_through(context, work, resolved.rows):
         raise FileRefused(
             "TOO_MANY_REJECTS",
             where=work.incoming.file_name,

@@ -29,3 +29,20 @@ def slices_before(names: Iterable[str], there: Collection[str]) -> tuple[str, ..
             for back in range(1, LEARNER_YEARS + 1)
         }
     return tuple(sorted(wanted & set(there)))
+
+
+def slices_told_by(name: str, there: Collection[str]) -> tuple[str, ...]:
+    """Return the slices that decide over a slice: those of `slices_before`, and all years earlier.
+
+    Since when a district counts its students by other ethnicities is known from its first years
+    (`transforms.race_standard`), whichever of them was loaded last.
+
+    >>> slices_told_by("iready|2024", ["iready|2020", "iready|2024", "iready|2025"])
+    ('iready|2020',)
+    """
+    assessment, year = slice_parts(name)
+    parts = {other: slice_parts(other) for other in there}
+    years = {
+        other for other, (of, its_year) in parts.items() if of == assessment and its_year < year
+    }
+    return tuple(sorted(years | set(slices_before([name], there))))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from configs.models import Marts
+from configs.mart_models import Marts
 from flows.context import Context
 from flows.slices import of_slices
 from flows.stages.lake_relations import relate_lake

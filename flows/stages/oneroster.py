@@ -16,10 +16,10 @@ from uuid import uuid4
 
 from configs.source_models import Source
 from flows.context import Context
-from transforms.oneroster import without_bulk
+from flows.stages.turns import ChangesWait
 from transforms.oneroster_delta import is_delta, merge
 from transforms.oneroster_manifest import MANIFEST, modes_said
-from warehouse.files import original
+from warehouse.files import original, readable
 from warehouse.landing import LandedFile
 from warehouse.packing import pack
 
@@ -36,16 +36,22 @@ FIRST_COLUMNS = ("sourcedid", "usersourcedid", "propertyname")
 LOADED = "loaded"
 
 
-class ChangesWait(Exception):
-    """Changes of a roster that no whole one has come before: they are tried once more."""
-
-
 @dataclass(frozen=True)
 class RosterFolder:
     """The tables of one OneRoster that stand in one folder of landing/."""
 
     path: Path
     files: tuple[LandedFile, ...]
+
+    @property
+    def name(self) -> str:
+        """Return the name of the zip that is made of it."""
+        return f"{readable(self.path.name)}.zip"
+
+    @property
+    def district_id(self) -> str | None:
+        """Return the district in whose folder it stands."""
+        return self.files[0].district_id
 
     @property
     def whole(self) -> bool:
@@ -125,14 +131,14 @@ def made_whole(
         before: what was taken in just before, not yet loaded.
 
     Raises:
-        FileRefused: a delta, and no whole roster before it (DELTA_WITHOUT_BULK).
+        ChangesWait: a delta, and no whole roster before it.
     """
     if not is_delta_of(source, path):
         yield path
         return
     base = _last_whole(context, source.name, district_id, before)
     if base is None:
-        raise without_bulk(path.name)
+        raise ChangesWait((source.name, district_id))
     changes = context.raw.keep(path)
     context.ledger.register_file(changes.sha256, changes.size, path.name)
     with _scratch(context) as target:

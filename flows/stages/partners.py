@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from flows.context import Context
+from flows.stages.students import GROUP_BREAKS
 from transforms.breaks import breaks_relation
 from transforms.cell_plan import CellPlan
 from transforms.comparison import (
@@ -51,6 +52,7 @@ def write_comparison(
         schools="dim_school",
         networks="networks",
         breaks="comparison_breaks",
+        group_breaks=GROUP_BREAKS,
     )
     built = build_comparison(con, plan, context.catalogue.marts, inputs, f"comparison_{area}")
     if area == "restricted":

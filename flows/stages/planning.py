@@ -11,7 +11,7 @@ from configs.models import EmbargoRule
 from flows.context import Context
 from flows.load_key import code_hash
 from flows.slices import slice_parts
-from flows.stages.looking_back import slices_before
+from flows.stages.looking_back import slices_before, slices_told_by
 from flows.stages.reach import rosters_of_slices
 from transforms.embargo import slice_rules
 from warehouse.ledger_records import LivePartition, Publication
@@ -131,7 +131,7 @@ def fingerprints(
         kept_back = [[r.district_id, r.state] for r in slice_rules(embargo, *slice_parts(name))]
         own[name] = digest([basis, sorted(parts), others, *kept_back])
     made = {
-        name: digest([alone, *(own[before] for before in slices_before([name], own))])
+        name: digest([alone, *(own[before] for before in slices_told_by(name, own))])
         for name, alone in own.items()
     }
     return made | _fingerprints_of_whole(context, live, basis, directories)

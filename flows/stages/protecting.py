@@ -7,12 +7,13 @@ import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 
 import duckdb
 import pandas as pd
 
 from configs.errors import PublicationHeld
-from configs.models import Marts
+from configs.mart_models import Marts
 from transforms.cells import CELLS, CellPlan
 from transforms.organisations import SYSTEM, org_splits
 from transforms.suppress import CellsDoNotAddUp, Dimensions, SuppressionRule, protect
@@ -50,12 +51,16 @@ def _rule(marts: Marts) -> SuppressionRule:
 def _cells_of(
     con: duckdb.DuckDBPyConnection, plan: CellPlan, system: tuple[object, ...]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the cells of one system, and how its organisations add up."""
+    """Return the cells of one system, and how its organisations add up.
+
+    A cell has a rate where each student has a level; of an assessment without levels none has.
+    """
+    levelled = " + ".join(["0", *(f"n_level_{k}" for k in plan.levels)])
     where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     columns = ("cell_id", "org_level", "org_id", *plan.group_columns)
     cells = con.execute(
-        f"SELECT {', '.join(columns)}, n_tested, coalesce(n_proficient, 0) AS n_proficient "
-        f"FROM {CELLS} WHERE {where} ORDER BY cell_id",
+        f"SELECT {', '.join(columns)}, n_tested, coalesce(n_proficient, 0) AS n_proficient, "
+        f"n_tested = {levelled} AS has_rate FROM {CELLS} WHERE {where} ORDER BY cell_id",
         list(system),
     ).df()
     return cells, org_splits(con, system)
@@ -84,21 +89,29 @@ def _protect_all(
             pool.submit(decide_system, cells, splits, dimensions, rule) for cells, splits in given
         ]
         for decided in waiting:
-            try:
-                yield decided.result()
-            except (CellsDoNotAddUp, ArithmeticError) as error:
-                raise unproven(error) from error
+            with proven():
+                result = decided.result()
+            yield result
 
 
-def unproven(error: Exception) -> PublicationHeld:
-    """Return the refusal to publish what nobody could show to be safe."""
-    return PublicationHeld(
-        "SUPPRESSION_UNPROVEN",
-        where="the suppression of small groups",
-        found=str(error),
-        expected="cells that add up, of which none that is hidden can be computed",
-        remedy="nothing is published and the last publication stays; keep the log and report this",
-    )
+@contextmanager
+def proven() -> Iterator[None]:
+    """Refuse to publish where what is done within could not be shown to be safe.
+
+    Raises:
+        PublicationHeld: the cells do not add up, or the arithmetic failed.
+    """
+    try:
+        yield
+    except (CellsDoNotAddUp, ArithmeticError) as error:
+        raise PublicationHeld(
+            "SUPPRESSION_UNPROVEN",
+            where="the suppression of small groups",
+            found=str(error),
+            expected="cells that add up, of which none that is hidden can be computed",
+            remedy="nothing is published and the last publication stays; keep the log and report "
+            "this",
+        ) from error
 
 
 def decide_system(

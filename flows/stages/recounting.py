@@ -52,7 +52,7 @@ def read_again(context: Context, load_id: str) -> Iterator[Brought]:
     source = context.catalogue.source(incoming.source)
     repairs = known_repairs(context, Origin(source.name, incoming.sha256, incoming.district_id))
     folder = context.workspace.staging / f"{load_id}-again-{uuid4().hex}"
-    work = Work(load_id, source, incoming, folder, Terms(True, False, repairs))
+    work = Work(load_id, source, incoming, folder, Terms(True, suites=False, repairs=repairs))
     try:
         with context.raw.open(incoming.sha256) as stream, duckdb.connect() as con:
             extract = open_extract(context, source, incoming, stream, repairs.mends(context))

@@ -13,6 +13,7 @@ import duckdb
 from configs.errors import LoadHeld, listed
 from flows.context import Context
 from flows.slices import of_slices
+from flows.stages.agreement import unreached
 from flows.stages.guards import Candidate
 from flows.stages.marts import (
     KEYS,
@@ -191,7 +192,8 @@ def hold_what_would_restate(context: Context, candidate: Candidate) -> None:
     """
     work, rows = candidate.work, candidate.resolved.rows
     live = context.ledger.live_partitions(work.source.table)
-    replaced = [p for p in live if p.source == work.source.name and p.partition in rows]
+    asked = unreached(context, work, rows)
+    replaced = [p for p in live if p.source == work.source.name and p.partition in asked]
     if not replaced or context.ledger.last_publication() is None:
         return
     load = brought(candidate.con, work, candidate.resolved.files, rows)

@@ -12,6 +12,7 @@ from flows.stages.planning import RESULTS, ROSTER, BuildPlan
 from transforms.el_groups import EL_GROUPS, el_groups_sql
 from transforms.embargo import released_sql, rules_table
 from transforms.growth_matching import PRIOR_STATUS, match_prior
+from transforms.race_standard import group_breaks_sql
 from transforms.roster import DATES, fill_from_roster
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 STUDENTS = "students"
 RELEASED = "released_students"
+GROUP_BREAKS = "group_breaks"
 _GROUPED, _EARLIER = "students_grouped", "earlier_results"
 
 
@@ -33,10 +35,12 @@ def relate_students(context: Context, plan: BuildPlan, con: DuckDBPyConnection) 
 
     Groups that the extract leaves out are the roster's (`fill_from_roster`), English learners are
     grouped by their years (`el_groups_sql`), and each student's result before is beside this one
-    (`match_prior`), the latter two where marts.yml asks for them.
+    (`match_prior`), the latter two where marts.yml asks for them. Beside it table `group_breaks`
+    (`group_breaks_sql`), of all years.
     """
     catalogue = context.catalogue
     _relate_earlier(context, plan, con)
+    _relate_group_breaks(con, "all_results")
     grouped = fill_from_roster(con, "results", "roster", stated_groups(catalogue, ROSTER), DATES)
     if not set(EL_GROUPS).isdisjoint(catalogue.marts.one_way):
         sql = el_groups_sql(grouped, _EARLIER)
@@ -47,9 +51,11 @@ def relate_students(context: Context, plan: BuildPlan, con: DuckDBPyConnection) 
 def relate_released(context: Context, plan: BuildPlan, con: DuckDBPyConnection) -> str:
     """Make relation `released_students`: `students` without what is under embargo, then or now.
 
-    `relate_students` has made what it reads.
+    `relate_students` has made what it reads. Afterwards `group_breaks` is of released results too.
     """
     con.register("embargo_given", rules_table(plan.embargo))
+    every = _view(con, "released_results", released_sql("all_results", "embargo_given"))
+    _relate_group_breaks(con, every)
     before = _view(con, "released_earlier", released_sql(_EARLIER, "embargo_given"))
     now = _view(con, "released_now", released_sql(STUDENTS, "embargo_given"))
     if PRIOR_STATUS not in context.catalogue.marts.one_way:
@@ -57,6 +63,11 @@ def relate_released(context: Context, plan: BuildPlan, con: DuckDBPyConnection) 
     without = "prior_status, prior_level, prior_score, prior_grade"
     unmatched = _view(con, "released_unmatched", f"SELECT * EXCLUDE ({without}) FROM {now}")
     return match_prior(con, unmatched, before, RELEASED)
+
+
+def _relate_group_breaks(con: DuckDBPyConnection, results: str) -> None:
+    sql = group_breaks_sql(results, "roster", "networks")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {GROUP_BREAKS} AS {sql}")
 
 
 def _matched(

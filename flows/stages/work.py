@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from configs.source_models import Source
+from flows.stages.agreement import Place
 from flows.stages.intake import Incoming
 from flows.stages.repairs import KnownRepairs
 from flows.stages.rows import RowTally
@@ -16,11 +17,13 @@ from warehouse.staging import StagedFiles
 class Terms:
     """On which terms a file is loaded.
 
-    `released`: a person let it through, or it had passed everything when it was cut off. `suites`:
-    the batch suite runs. `repairs`: the rows that people have corrected in it.
+    `released`: a person let it through. `reached`: source, partition and load of what an earlier
+    attempt, cut off, fills in the lake; it had passed everything. `suites`: the batch suite runs.
+    `repairs`: the rows that people have corrected in it.
     """
 
     released: bool = False
+    reached: frozenset[Place] = frozenset()
     suites: bool = True
     repairs: KnownRepairs = field(default_factory=KnownRepairs)
 

@@ -4,12 +4,15 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
 from configs.catalogue import SHIPPED, load_catalogue
 from configs.errors import ConfigurationError, RociError, UsageError
+from configs.models import NextStep
+from flows.explaining import COMMANDS, NEXT_STEPS
 
 ROOT = SHIPPED.parent
 ROOMS = ("configs", "transforms", "validation", "warehouse", "flows")
@@ -135,3 +138,13 @@ def test_codes_are_written_once():
     lines = (SHIPPED / "codes.yml").read_text(encoding="utf-8").splitlines()
     keys = [line.rstrip(":") for line in lines if re.fullmatch(r"[A-Z0-9_]+:", line)]
     assert len(set(keys)) == len(keys) == len(yaml.safe_load("\n".join(lines)))
+
+
+def test_every_step_that_a_code_may_offer_has_its_command():
+    offered = {step for steps in NEXT_STEPS.values() for step in steps}
+    assert offered <= set(get_args(NextStep)) <= set(COMMANDS)
+
+
+def test_only_a_code_that_stops_a_load_says_what_is_next():
+    said = {words.kind for words in CATALOGUE.codes.values() if words.next}
+    assert said <= {"file", "hold", "infrastructure"}

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from configs.assessment_models import Assessment
 from configs.catalogue import SHIPPED
-from configs.models import Assessment
 from tests.samples.demands import Reading
 from tests.samples.shipped import CATALOGUE, each_layout, each_source
 from tests.samples.values import Field, codes_given

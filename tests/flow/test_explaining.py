@@ -62,10 +62,13 @@ def test_rows_of_a_file_that_was_replaced_are_not_offered_for_correction(context
 def test_no_release_is_offered_where_none_helps(context, tmp_path):
     ingest(context, results(tmp_path / "a.csv", 200))
     load = context.ledger.load(ingest(context, results(tmp_path / "b.csv", 40)).load_id)
-    assert f"roci release {load.load_id}" in next_commands(load)
+    codes = context.catalogue.codes
+    assert f"roci release {load.load_id}" in next_commands(load, codes)
     assert load.fault is not None
     unknown = replace(load, fault=replace(load.fault, code="UNKNOWN_SCHOOL"))
-    assert not any("release" in one or "--compare" in one for one in next_commands(unknown))
+    assert not any("release" in one or "--compare" in one for one in next_commands(unknown, codes))
+    twice = replace(load, fault=replace(load.fault, code="COUNTED_TWICE"))
+    assert next_commands(twice, codes) == [f"roci discard {load.load_id}"]
 
 
 def test_a_file_of_no_source_is_not_to_be_done_again(context, tmp_path):
@@ -73,7 +76,7 @@ def test_a_file_of_no_source_is_not_to_be_done_again(context, tmp_path):
         ingest(context, results(tmp_path / "a.csv", 100, bad_rows=60)).load_id
     )
     unclaimed = replace(load, source=UNCLAIMED)
-    assert [one.split("   ")[0] for one in next_commands(unclaimed)] == [
+    assert [one.split("   ")[0] for one in next_commands(unclaimed, context.catalogue.codes)] == [
         f"roci discard {load.load_id}"
     ]
 

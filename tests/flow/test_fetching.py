@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from configs.errors import InfrastructureError
-from configs.models import RemoteLanding
+from configs.profile_models import RemoteLanding
 from flows.context import Context
 from flows.running import run_nightly
 from flows.stages.fetching import fetch, fetch_all
@@ -159,6 +159,30 @@ def test_a_folder_here_that_may_not_be_written_is_not_told_as_a_server(
         touch(path, *given, **more)
 
     monkeypatch.setattr(Path, "touch", closed)
+    with pytest.raises(InfrastructureError) as refused:
+        fetched(context, sftp_server)
+    assert refused.value.code == "STORAGE_FAILED"
+
+
+@pytest.mark.parametrize("verb", ["link", "unlink", "open"])
+def test_a_part_here_that_may_not_be_changed_is_not_told_as_a_server(
+    context, sftp_server, monkeypatch, verb
+):
+    results(sftp_server.folder / "out" / "results.csv")
+    parts = context.workspace.landing / ".fetching" / "vendor"
+    parts.mkdir(parents=True)
+    (parts / "of-a-file-that-is-gone.part").touch()
+    place = os if verb == "link" else Path
+    does = getattr(place, verb)
+
+    def closed(path: Path, *given: object, **more: object) -> object:
+        if path.suffix == ".part":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return does(path, *given, **more)
+
+    monkeypatch.setattr(place, verb, closed)
+    if verb == "link":  # a file system without links is tried by another way
+        monkeypatch.setattr(Path, "rename", closed)
     with pytest.raises(InfrastructureError) as refused:
         fetched(context, sftp_server)
     assert refused.value.code == "STORAGE_FAILED"

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from configs.catalogue import load_catalogue
 from configs.errors import ConfigurationError
-from configs.models import Expected
+from configs.profile_models import Expected
 from flows.context import Context, open_context
 from flows.expecting import Late, late_on
 from flows.load_key import load_inputs

@@ -192,3 +192,82 @@ def test_changes_within_a_zip_without_a_roster_are_refused_alone(roci, workspace
     refused = workspace_home / "landing" / "refused"
     assert [path.name for path in refused.glob("*.zip")] == ["changes.zip"]
     assert not landed.exists()
+
+
+def packed_at(path: Path, *members: tuple[int, Path]) -> Path:
+    """A zip of these files, each under the time of so many seconds ago."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for age, member in members:
+            os.utime(member, (time.time() - age, time.time() - age))
+            archive.write(member, member.name)
+    return path
+
+
+@pytest.mark.parametrize("place", [(0, 1, 2), (2, 1, 0), (1, 2, 0)])
+def test_changes_around_their_roster_within_a_zip_are_laid_in_order_of_their_days(
+    roci, workspace_home, bulk, tmp_path, place
+):
+    roci("init")
+    user = "u0,active,o0,student,Ann,Bee,7000000000,"
+    monday = delta(tmp_path / "monday.zip", f"{user}04\nu1,active,o1,student,A,B,7000000001,06\n")
+    wednesday = delta(tmp_path / "wednesday.zip", f"{user}05\n")
+    sent = ((7200, monday), (3600, bulk), (0, wednesday))
+    landed = packed_at(workspace_home / "landing" / DISTRICT / "all.zip", *(sent[n] for n in place))
+    done = roci("run", "--json")
+    assert done.code == 0, done.said
+    names = [load["file_name"] for load in json.loads(done.out)["loads"]]
+    assert names == ["oneroster.zip", "monday.zip", "wednesday.zip"]
+    assert [grade for _, grade in grades(workspace_home)] == ["05", "06", "03"]
+    assert not landed.exists()
+
+
+@pytest.mark.parametrize("bulk_is", ["older", "newer", "in a later zip"])
+def test_changes_within_a_zip_wait_for_the_roster_outside_it(
+    roci, workspace_home, bulk, tmp_path, bulk_is
+):
+    roci("init")
+    district = workspace_home / "landing" / DISTRICT
+    changes = delta(tmp_path / "d.zip", "u0,active,o0,student,Ann,Bee,7000000000,04\n")
+    archive = packed_at(district / "b.zip", (0, changes))
+    if bulk_is == "in a later zip":
+        roster = packed_at(district / "c.zip", (0, bulk))
+    else:
+        roster = Path(shutil.copy(bulk, district / "roster.zip"))
+    moment = time.time() + (-60 if bulk_is == "older" else 60)
+    os.utime(roster, (moment, moment))
+    done = roci("run", "--json")
+    assert done.code == 0, done.said
+    assert grades(workspace_home)[0] == ("7000000000", "04")
+    assert not archive.exists() and not roster.exists()
+
+
+def test_changes_do_not_wait_for_the_roster_of_another_district(roci, workspace_home, bulk):
+    roci("init")
+    landing = workspace_home / "landing"
+    for district in (DISTRICT, "0199025"):
+        (landing / district).mkdir(parents=True, exist_ok=True)
+    changes = delta(
+        landing / "0199025" / "changes.zip", "u0,active,o0,student,Ann,Bee,7000000000,04\n"
+    )
+    roster = shutil.copy(bulk, landing / DISTRICT / "roster.zip")
+    for age, path in ((60, changes), (0, roster)):
+        os.utime(path, (time.time() - age, time.time() - age))
+    loads = json.loads(roci("run", "--json").out)["loads"]
+    assert {load["file_name"]: load["code"] for load in loads} == {
+        "roster.zip": None,
+        "changes.zip": "DELTA_WITHOUT_BULK",
+    }
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_named_changes_wait_for_the_roster_named_after_them(
+    roci, workspace_home, bulk, tmp_path, as_zip
+):
+    changes = delta(tmp_path / "d.zip", "u0,active,o0,student,Ann,Bee,7000000000,04\n")
+    named = (
+        [packed_at(tmp_path / "all.zip", (9, changes), (0, bulk))] if as_zip else [changes, bulk]
+    )
+    done = roci("ingest", "oneroster", *named, "--district", DISTRICT)
+    assert done.code == 0, done.said
+    assert grades(workspace_home)[0] == ("7000000000", "04")

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from configs.catalogue import load_catalogue
 from configs.errors import UsageError
-from configs.models import Retention
+from configs.profile_models import Retention
 from flows.context import Context, open_context
 from flows.prefect_runs import prune_runs
 from flows.pruning import Pruned, prune, with_days

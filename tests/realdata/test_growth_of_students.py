@@ -74,7 +74,11 @@ def growth(results: pd.DataFrame) -> pd.DataFrame:
     build_vendor_cells(con, "students", "growth_cells", plan)
     con.register("breaks", breaks_relation(catalogue.assessments))
     con.execute(f"CREATE TEMP TABLE ach AS {exact_achievement_sql(plan, catalogue.marts)}")
-    inputs = GrowthInputs("ach", "growth_cells", "vendor_cells", "breaks")
+    con.execute(
+        "CREATE TABLE group_breaks(assessment VARCHAR, org_level VARCHAR, org_id VARCHAR, "
+        "school_year INTEGER)"
+    )
+    inputs = GrowthInputs("ach", "growth_cells", "vendor_cells", "breaks", "group_breaks")
     build_growth(con, plan, catalogue.marts, inputs, "growth")
     found = con.execute(exact_growth_sql(plan, "growth")).df()
     return found[(found["growth_type"] == "matched") & (found["gender"] == "all")]

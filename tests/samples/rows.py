@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from configs.models import Assessment, ScoreRange
+from configs.assessment_models import Assessment, ScoreRange
 from tests.samples.demands import Reading, Record
 from tests.samples.patterns import text_matching
 from tests.samples.values import Field, year_of

@@ -7,6 +7,7 @@ import yaml
 
 from configs.catalogue import SHIPPED, allowed_codes, load_catalogue, merge
 from configs.errors import ConfigurationError
+from tests.unit.configs.faulty_sites import faults_of
 
 
 def write(root: Path, name: str, content: object) -> None:
@@ -14,13 +15,6 @@ def write(root: Path, name: str, content: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False)
     path.write_text(text, encoding="utf-8")
-
-
-def faults_of(site: Path) -> str:
-    with pytest.raises(ConfigurationError) as caught:
-        load_catalogue(site)
-    assert caught.value.code == "BAD_CONFIGURATION"
-    return str(caught.value)
 
 
 def test_what_is_shipped_loads():

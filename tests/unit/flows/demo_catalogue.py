@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import yaml
 
 import configs
-from configs.models import Assessment
+from configs.assessment_models import Assessment
 
 
 @cache

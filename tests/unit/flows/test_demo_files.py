@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from configs.models import Assessment
+from configs.assessment_models import Assessment
 from flows.demo import DemoPlan, site_configuration, write_demo
 from flows.demo.directory import listed_schools
 from flows.demo.extract import header_list
@@ -194,7 +194,7 @@ def test_partner_schools_gain_more_than_the_rest(demo):
 def test_the_site_configuration_names_partners_and_one_network(tmp_path):
     import yaml
 
-    from configs.models import Network
+    from configs.mart_models import Network
 
     folder = site_configuration(tmp_path / "site")
     network = Network(**yaml.safe_load((folder / "network.yml").read_text(encoding="utf-8")))

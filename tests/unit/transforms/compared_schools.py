@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 import pandas as pd
 
-from configs.models import Assessment, Marts, Suppression
+from configs.assessment_models import Assessment
+from configs.mart_models import Marts, Suppression
 from transforms.breaks import breaks_relation
 from transforms.cell_plan import CellPlan
 from transforms.cells import build_cells
@@ -52,6 +53,25 @@ def rate(proficient: int, students: int = 100) -> tuple[int, ...]:
     return (students - proficient, 0, proficient, 0)
 
 
+def in_years(
+    schools: Sequence[str], proficient: Mapping[int, int], students: int = 100, **changes: Any
+) -> list[Students]:
+    """Return schools that all have the same numbers at the standard: year -> how many."""
+    return [
+        Students(school, year, rate(k, students), **changes)
+        for school in schools
+        for year, k in proficient.items()
+    ]
+
+
+# Partner schools 40 to 47 of a hundred, the others 200 to 217 of five hundred.
+ROSE = [
+    *in_years(["S1", "S2"], {2024: 40, 2025: 47}),
+    *in_years(OTHERS[:3], {2024: 40, 2025: 43}),
+    *in_years(OTHERS[3:], {2024: 40, 2025: 44}),
+]
+
+
 def assessment(**changes: Any) -> Assessment:
     given = {
         "name": "invented",
@@ -71,6 +91,8 @@ class Case:
 
     hidden: SQL over a cell that is true where it is not published.
     more: SQL of further rows of the mart of achievement, such as a state's.
+    group_breaks: organisation's level and id, and the year from which on ethnicities are other
+        groups.
     """
 
     tested: Sequence[Students]
@@ -80,6 +102,7 @@ class Case:
     marts: Marts = MARTS
     hidden: str = "false"
     more: str | None = None
+    group_breaks: Sequence[tuple[str, str, int]] = ()
 
     @property
     def plan(self) -> CellPlan:
@@ -167,3 +190,9 @@ def _students(con: duckdb.DuckDBPyConnection, case: Case) -> None:
     )
     con.register("given_breaks", breaks_relation({"invented": case.assessment}))
     con.execute("CREATE TABLE breaks AS FROM given_breaks")
+    con.execute(
+        "CREATE TABLE group_breaks(assessment VARCHAR, org_level VARCHAR, org_id VARCHAR, "
+        "school_year INT)"
+    )
+    for one in case.group_breaks:
+        con.execute("INSERT INTO group_breaks VALUES ('invented', ?, ?, ?)", list(one))

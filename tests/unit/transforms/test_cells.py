@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.assessment_models import Assessment
 from configs.errors import PublicationHeld
-from configs.models import Assessment
 from transforms.cell_keys import KeyLayout
 from transforms.cell_plan import CellPlan
 from transforms.cells import build_cells

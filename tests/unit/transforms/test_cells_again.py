@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.assessment_models import Assessment
 from configs.errors import PublicationHeld
-from configs.models import Assessment
+from configs.mart_models import Marts, Suppression
 from transforms.cell_keys import CellKeys
 from transforms.cell_plan import CellPlan, Rollup
 from transforms.cell_statistics import Statistic, units
@@ -149,6 +150,26 @@ def test_a_one_way_dimension_is_counted_alone_and_with_each_one_it_is_crossed_wi
     assert top(cells, "gender", "econ_status")[("M", "SED")] == 1
     assert top(cells, "el_status", "gender", "econ_status") == {}
     assert top(cells, "econ_status", "migrant_status") == {}
+
+
+@pytest.mark.parametrize("by_grade", [True, False])
+def test_crossings_of_one_way_dimensions_are_counted_in_each_grade_where_it_is_asked_for(by_grade):
+    asked = Marts(
+        crossed=list(PLAN.crossed),
+        one_way=list(PLAN.one_way),
+        crossed_with=list(PLAN.crossed_with),
+        crossed_with_by_grade=by_grade,
+        suppression=Suppression(extreme_bands=[]),
+    )
+    plan = CellPlan.configured(asked, PLAN.assessments)
+    cells = cells_of([row(), row(grade="04", el_status="EL"), row(grade="04", gender="M")], plan)
+    every = cells[(cells["org_level"] == "all") & (cells["econ_status"] == "SED")]
+    is_crossed = (every["el_status"] != "all") | (every["gender"] != "all")
+    assert set(every[~is_crossed]["grade"]) == {"all", "03", "04"}
+    assert set(every[is_crossed]["grade"]) == ({"all", "03", "04"} if by_grade else {"all"})
+    girls = every[(every["gender"] == "F") & (every["el_status"] == "all")]
+    found = dict(zip(girls["grade"], girls["n_tested"], strict=True))
+    assert found == ({"all": 2, "03": 1, "04": 1} if by_grade else {"all": 2})
 
 
 def test_a_dimension_that_nobody_is_known_of_is_left_out_of_that_system_only():

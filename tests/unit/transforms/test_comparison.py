@@ -14,29 +14,14 @@ from tests.unit.transforms.compared_schools import (
     DISTRICT,
     MARTS,
     OTHERS,
+    ROSE,
     Case,
     Students,
     assessment,
     compared,
+    in_years,
     rate,
 )
-
-
-def in_years(schools, proficient, students=100, **changes):
-    """Return schools that all have the same numbers at the standard: year -> how many."""
-    return [
-        Students(school, year, rate(k, students), **changes)
-        for school in schools
-        for year, k in proficient.items()
-    ]
-
-
-# Partner schools 40 to 47 of a hundred, the others 200 to 217 of five hundred.
-ROSE = [
-    *in_years(["S1", "S2"], {2024: 40, 2025: 47}),
-    *in_years(OTHERS[:3], {2024: 40, 2025: 43}),
-    *in_years(OTHERS[3:], {2024: 40, 2025: 44}),
-]
 
 
 @pytest.fixture(scope="module")

@@ -9,33 +9,18 @@ import pytest
 
 from tests.unit.transforms.compared_schools import (
     DISTRICT,
-    OTHERS,
+    ROSE,
     Case,
     Students,
     assessment,
     compared,
-    rate,
+    in_years,
 )
 from transforms.comparison import _MEASURES
 from transforms.comparison_cards import CARDS
 
 MEASURES = [measure.name for measure in _MEASURES]
 SPAN = {"school_year": 2025, "from_year": 2024}
-
-
-def in_years(schools, proficient, students=100, **changes):
-    return [
-        Students(school, year, rate(k, students), **changes)
-        for school in schools
-        for year, k in proficient.items()
-    ]
-
-
-ROSE = [
-    *in_years(["S1", "S2"], {2024: 40, 2025: 47}),
-    *in_years(OTHERS[:3], {2024: 40, 2025: 43}),
-    *in_years(OTHERS[3:], {2024: 40, 2025: 44}),
-]
 
 
 def hidden(row):
@@ -77,6 +62,30 @@ def test_nothing_is_compared_across_a_break(kind, mean_gain):
     # Seven of a hundred went up two levels of fifty points.
     assert row["mean_gain"] == (mean_gain and pytest.approx(mean_gain))
     assert found.one(school_year=2025, from_year=2025)["missing_reason"] is None
+
+
+@pytest.mark.parametrize("side", [("partner", "D1"), ("rest", "D1")])
+def test_ethnicities_that_are_other_groups_than_before_have_no_gain_on_either_side(side):
+    found = compared(Case(ROSE, group_breaks=[(*side, 2025)]))
+    asian = found.one(**SPAN, ethnicity="ASIAN")
+
+    assert asian["missing_reason"] == "group_break" and asian["difference"] is not None
+    gains = ("gain", "did", "p_value", "did_schools", "index_gain", "distance_gain", "mean_gain")
+    assert [asian[c] for c in gains] == [None] * 7
+    everyone = found.one(**SPAN)
+    assert everyone["missing_reason"] is None and everyone["gain"] == pytest.approx(7.0)
+    assert found.one(school_year=2025, from_year=2025, ethnicity="ASIAN")["missing_reason"] is None
+
+
+def test_a_trend_before_ethnicities_were_other_groups_is_not_told():
+    rates = {2021: 10, 2022: 20, 2023: 30, 2024: 40, 2025: 45}
+    case = Case(in_years(DISTRICT, rates), group_breaks=[("rest", "D1", 2023)])
+    found = compared(case)
+
+    span = {"school_year": 2025, "from_year": 2024}
+    assert found.one(**span, ethnicity="ASIAN")["pre_trend"] is None
+    assert found.one(**span, ethnicity="ASIAN")["gain"] == pytest.approx(5)
+    assert found.one(**span)["pre_trend"] == pytest.approx(0)
 
 
 def test_a_trend_before_a_break_is_not_told():

@@ -6,7 +6,9 @@ import json
 
 import duckdb
 
-from configs.models import Assessment, Marts, Vocabulary
+from configs.assessment_models import Assessment
+from configs.mart_models import Marts
+from configs.models import Vocabulary
 from transforms.dimensions import dim_assessment, dim_school_sql, dim_student_group
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from configs.models import Assessment, Break, Focus
+from configs.assessment_models import Assessment, Break
+from configs.mart_models import Focus
 from transforms.breaks import breaks_relation
 from transforms.cell_plan import CellPlan
 from transforms.focus import FOCUS_KEY, focus_students_sql

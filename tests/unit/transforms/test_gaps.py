@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from configs.assessment_models import Assessment, Break
 from configs.catalogue import load_catalogue
-from configs.models import Assessment, Break, Gaps, Marts, Suppression
+from configs.mart_models import Gaps, Marts, Suppression
 from transforms.cell_plan import CellPlan, Rollup
 from transforms.cells import build_cells
 from transforms.gap_cards import CARDS
@@ -91,7 +92,7 @@ def students(levels, **changes):
     ]
 
 
-def built(rows, plan=None, marts=None, decide=None, earlier=None):
+def built(rows, plan=None, marts=None, decide=None, earlier=None, group_breaks=()):
     """Return a connection with cells and gaps of the rows, and the gaps."""
     con = duckdb.connect(config={"threads": 2})
     con.register("frame", pd.DataFrame(rows))
@@ -111,9 +112,16 @@ def built(rows, plan=None, marts=None, decide=None, earlier=None):
         )
     if earlier is not None:
         con.register("earlier", earlier)
+    con.execute(
+        "CREATE TABLE group_breaks(assessment VARCHAR, org_level VARCHAR, org_id VARCHAR, "
+        "school_year INT)"
+    )
+    for place in group_breaks:
+        con.execute("INSERT INTO group_breaks VALUES ('invented', ?, ?, ?)", place)
     inputs = GapInputs(
         decisions="decisions" if decide else None,
         earlier="earlier" if earlier is not None else None,
+        group_breaks="group_breaks",
     )
     return con, build_gaps(con, plan, marts or marts_of(), inputs)
 
@@ -344,6 +352,14 @@ def test_a_student_without_a_level_leaves_no_rate_and_one_without_a_score_no_mea
     assert np.isnan([row.mean_scale_score, row.effect_size]).all() and row.gap_points > 0
 
 
+def test_an_assessment_without_levels_has_gaps_of_scores_only():
+    plan = plan_of(assessment(levels=[], proficient_from=None))
+    rows = [{**student, "performance_level": None} for student in TWO_GENDERS]
+    row = one(exact(rows, plan=plan), gender="F", dimension="gender", reference="M")
+    assert row.missing_reason == "no_levels" and np.isnan(row.gap_points)
+    assert row.effect_size > 0
+
+
 # A year before: 61 percent of 100 boys and 36.25 percent of 80 girls, 24.75 points apart.
 LAST_YEAR = students((10, 29, 36, 25), school_year=2024)
 LAST_YEAR += students((20, 31, 19, 10), school_year=2024, gender="F")
@@ -382,6 +398,52 @@ def test_there_is_no_change_across_a_break(kind):
     row = girls(exact(TWO_GENDERS + LAST_YEAR, plan=plan_of(assessment(breaks=[broken]))))
     assert np.isnan(row.gap_change) and row.change_missing_reason == f"{kind}_break"
     assert row.gap_points == 20.0
+
+
+FEDERAL = Rollup("federal_status", "ethnicity", {"WHITE": ("WHITE",), "OTHER": ("ASIAN", "MENA")})
+TWO_ETHNICITIES = [
+    student
+    for ethnicity in ("WHITE", "ASIAN")
+    for year in (2024, 2025)
+    for gender, levels in (("M", BOYS), ("F", GIRLS))
+    for student in students(levels, school_year=year, ethnicity=ethnicity, gender=gender)
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "is_broken"),
+    [
+        (("school", "D1/S1", 2025), True),
+        (("school", "D1/S1", 2024), False),
+        (("school", "D1/S2", 2025), False),
+    ],
+)
+def test_gaps_of_ethnicities_have_no_change_where_these_are_other_groups_than_before(
+    place, is_broken
+):
+    given = {"invented": assessment()}
+    plan = CellPlan(CROSSED, ("econ_status",), given, (), (FEDERAL,))
+    frame = exact(TWO_ETHNICITIES, plan=plan, group_breaks=[place])
+    asian = {"ethnicity": "ASIAN", "dimension": "ethnicity", "reference": "WHITE"}
+    other = {"federal_status": "OTHER", "dimension": "federal_status", "reference": "rest"}
+    girls_among = {"gender": "F", "ethnicity": "ASIAN", "dimension": "gender", "reference": "M"}
+    for key in (asian, other, girls_among):
+        row = one(frame, **{"federal_status": "all", **key})
+        assert (row.change_missing_reason == "group_break") == is_broken
+        assert row.gap_points >= 0
+        assert (row.gap_change == 0) != is_broken
+    assert girls(frame, federal_status="all").gap_change == 0
+
+
+def test_a_new_scale_is_a_graver_reason_than_other_groups():
+    new = Break(from_year=2025, kind="scale", reason="a new test", citation="invented")
+    found = exact(
+        TWO_ETHNICITIES,
+        plan=plan_of(assessment(breaks=[new])),
+        group_breaks=[("school", "D1/S1", 2025)],
+    )
+    asian = one(found, ethnicity="ASIAN", dimension="ethnicity", reference="WHITE")
+    assert asian.change_missing_reason == "scale_break"
 
 
 def test_the_year_before_may_come_from_the_last_publication():

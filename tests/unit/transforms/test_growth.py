@@ -10,7 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from configs.models import Assessment, Marts
+from configs.assessment_models import Assessment
+from configs.mart_models import Marts
 from transforms.breaks import breaks_relation
 from transforms.cell_plan import CellPlan
 from transforms.cells import build_cells
@@ -101,9 +102,16 @@ def _only(rows: list[dict[str, Any]], **key: Any) -> dict[str, Any]:
 
 
 def _build(
-    students: Sequence[Student], assessment: Assessment | None = None, *, shown: bool = False
+    students: Sequence[Student],
+    assessment: Assessment | None = None,
+    *,
+    shown: bool = False,
+    group_break: int | None = None,
 ) -> Built:
-    """Build both marts: the published twins only where they are asked for."""
+    """Build both marts: the published twins only where they are asked for.
+
+    From `group_break` on the ethnicities of D1/S1 are other groups than before.
+    """
     assessments = {"map": assessment or _assessment()}
     plan = CellPlan(("ethnicity",), ("prior_status",), assessments, ("ethnicity",))
     con = duckdb.connect()
@@ -122,14 +130,19 @@ def _build(
     build_cells(con, "students", organisations, own, growth_statistics(own), name="growth_cells")
     build_vendor_cells(con, "students", "growth_cells", plan)
     con.register("breaks", breaks_relation(assessments))
-    _achievement(con)
-    exact = GrowthInputs("exact_rows", "growth_cells", "vendor_cells", "breaks")
+    _achievement(con, plan)
+    con.execute(
+        "CREATE TABLE group_breaks AS SELECT 'map' AS assessment, 'school' AS org_level, "
+        f"'D1/S1' AS org_id, {group_break or 'NULL'}::INTEGER AS school_year"
+    )
+    given = ("growth_cells", "vendor_cells", "breaks", "group_breaks")
+    exact = GrowthInputs("exact_rows", *given)
     build_growth(con, plan, MARTS, exact, "growth")
     growth = _rows(con, exact_growth_sql(plan, "growth"), growth_key(plan))
     moves = _rows(con, exact_transition_sql(plan, "growth"), transition_key(plan))
     if not shown:
         return Built(growth, [], moves, [])
-    public = GrowthInputs("shown_rows", "growth_cells", "vendor_cells", "breaks", published=True)
+    public = GrowthInputs("shown_rows", *given, published=True)
     build_growth(con, plan, MARTS, public, "growth_shown")
     return Built(
         growth,
@@ -159,17 +172,17 @@ def _results(con: duckdb.DuckDBPyConnection, students: Sequence[Student]) -> Non
     con.execute("ALTER TABLE results ADD COLUMN is_scored BOOLEAN DEFAULT true")
 
 
-def _achievement(con: duckdb.DuckDBPyConnection) -> None:
+def _achievement(con: duckdb.DuckDBPyConnection, plan: CellPlan) -> None:
     """Make both twins of the mart of achievement: groups of ten and fewer are hidden."""
+    levelled = " + ".join(["0", *(f"n_level_{k}" for k in plan.levels)])
     con.execute(
-        """
+        f"""
         CREATE TABLE exact_rows AS
         SELECT * EXCLUDE (n_proficient), if(is_levelled, n_proficient, NULL) AS n_proficient,
             n_tested < 11 AS suppressed, 'exact' AS rate_coding,
             if(n_scores = n_tested, score_sum / n_tested, NULL) AS mean_scale_score,
             if(n_distances = n_tested, distance_sum / n_tested, NULL) AS distance_from_standard
-        FROM (SELECT *, n_level_1 + n_level_2 + n_level_3 + n_level_4 = n_tested AS is_levelled
-            FROM cells)
+        FROM (SELECT *, {levelled} = n_tested AS is_levelled FROM cells)
         """
     )
     hidden = ", ".join(
@@ -291,11 +304,48 @@ def test_a_comparison_across_a_break_is_missing_with_its_reason(
     assert bool(built.moves) == (matched is None)
 
 
+@pytest.mark.parametrize(("first_year", "is_broken"), [(2025, True), (2024, False), (2026, False)])
+@pytest.mark.parametrize(("growth_type", "grade"), [("cohort", "04"), ("cross_section", "all")])
+def test_ethnicities_that_are_other_groups_than_before_have_no_change(
+    growth_type: str, grade: str, first_year: int, *, is_broken: bool
+) -> None:
+    built = _build(list(_cohort([(1, 2), (2, 3)])), group_break=first_year)
+    row = built.one(growth_type, grade=grade, ethnicity="ASIAN")
+    assert row["missing_reason"] == ("group_break" if is_broken else None)
+    for measure in ("change_points", "mean_change"):
+        assert (row[measure] is None) == is_broken
+    everyone = built.one(growth_type, grade=grade)
+    assert everyone["missing_reason"] is None and everyone["change_points"] is not None
+
+
+def test_students_who_are_matched_are_of_today_s_group_then_and_now() -> None:
+    built = _build(list(_cohort([(1, 2), (2, 3)])), group_break=2025)
+    row = built.one("matched", ethnicity="ASIAN")
+    assert row["missing_reason"] is None and row["change_points"] is not None
+
+
 def test_gains_are_measured_on_a_scale_that_runs_over_the_grades_only() -> None:
     built = _build(list(_cohort([(1, 2), (2, 3)])), _assessment(scale="by_grade"))
     assert built.one("matched")["mean_change"] is None
     assert built.one("cohort", grade="04")["mean_change"] is None
     assert built.one("matched")["pct_up"] == 100
+
+
+def test_an_assessment_without_levels_has_gains_and_no_transitions() -> None:
+    students = [
+        Student(f"s{k}", year, grade, None, score)
+        for k in range(12)
+        for year, grade, score in ((2024, "03", 150.0), (2025, "04", 190.0))
+    ]
+    without = _assessment(levels=[], proficient_from=None, score_ranges=[])
+    built = _build(students, without, shown=True)
+    row = built.one("matched")
+    assert (row["missing_reason"], row["change_points"], row["mean_change"]) == (
+        "no_levels",
+        None,
+        40,
+    )
+    assert built.moves == built.shown_moves == []
 
 
 def test_transitions_are_shares_of_the_level_before() -> None:
@@ -305,10 +355,7 @@ def test_transitions_are_shares_of_the_level_before() -> None:
         for row in built.moves
         if row["org_level"] == "school" and row["grade"] == row["ethnicity"] == "all"
     }
-    assert len(matrix) == 16
-    assert [matrix[1, k] for k in (1, 2, 3, 4)] == [(1, 25), (2, 50), (0, 0), (1, 25)]
-    assert matrix[3, 3] == (1, 100)
-    assert matrix[2, 2] == (0, None)
+    assert matrix == {(1, 1): (1, 25), (1, 2): (2, 50), (1, 4): (1, 25), (3, 3): (1, 100)}
 
 
 def _tested(index: float | None, percentile: int | None, *, met: bool | None, norm: str) -> Any:

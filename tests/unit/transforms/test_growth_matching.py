@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from configs.models import Assessment, Break
+from configs.assessment_models import Assessment, Break
 from transforms.breaks import break_between, breaks_relation, broken_sql
 from transforms.growth_matching import match_prior
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 import pytest
 
-from configs.models import Assessment, Marts, Suppression
+from configs.assessment_models import Assessment
+from configs.mart_models import Marts, Suppression
 from transforms.cell_plan import CellPlan
 from transforms.marts import (
     exact_achievement_sql,
@@ -101,6 +104,23 @@ def records(con, sql):
     result = con.execute(sql)
     names = [column[0] for column in result.description]
     return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+@pytest.mark.parametrize("decisions", [None, "decisions"])
+def test_where_no_assessment_has_levels_there_are_means_and_no_rates(decisions):
+    without = assessment("upright").model_copy(update={"levels": [], "proficient_from": None})
+    plan = replace(PLAN, assessments={"upright": without})
+    con = connection([(8, 12)], [(1, False, None, "exact")])
+    con.execute("ALTER TABLE cells DROP n_level_1")
+    con.execute("ALTER TABLE cells DROP n_level_2")
+    rows = records(con, exact_achievement_sql(plan, MARTS, decisions))
+    if decisions:
+        rows += records(con, published_achievement_sql(plan, MARTS, decisions))
+    for row in rows:
+        assert (row["n_tested"], row["n_proficient"], row["pct_proficient"]) == (20, None, None)
+        assert row["mean_scale_score"] == pytest.approx(100, abs=0.1)
+    assert records(con, exact_level_sql(plan, MARTS, decisions)) == []
+    assert records(con, published_level_sql(plan, MARTS, "decisions")) == []
 
 
 def test_columns_stand_in_the_order_of_the_contract():

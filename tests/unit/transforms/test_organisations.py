@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pyarrow as pa
 
-from configs.models import Network, NetworkGroup
+from configs.mart_models import Network, NetworkGroup
 from transforms.organisations import (
     MEMBERS,
     PARTS,

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from configs.errors import FileRefused
 from configs.source_models import FieldSource, FileFormat, Layout, Source
+from transforms import delimited
 from transforms.pieces import distinct_names, raw_of_piece
 from transforms.read import examine, raw_rows, read_pieces
 
@@ -70,6 +71,25 @@ def test_blank_lines_are_no_records_but_count_as_rows():
     pieces = read(b"a,b\n1,2\n\n3,4\n,\n  \n5,6\n\n\n\x1a")
     assert records(pieces) == {2: ("1", "2"), 4: ("3", "4"), 7: ("5", "6")}
     assert wrong_widths(pieces) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (b"x\n", "more than 50 of another width"),
+        (b"\n", "26 pairs of empty ones close together"),
+        (b"\r\n", "26 pairs of empty ones close together"),
+    ],
+)
+def test_a_file_of_hardly_any_records_is_refused_before_it_fills_the_memory(
+    line, found, monkeypatch
+):
+    monkeypatch.setattr(delimited, "MOST_BROKEN", 50)
+    monkeypatch.setattr(delimited, "MOST_BLANK_VALUES", 100)
+    assert set(records(read(b"a,b\n1,2\n" + line * 50 + b"3,4\n"))) == {2, 53}
+    with pytest.raises(FileRefused, match="UNREADABLE_FILE") as caught:
+        read(b"a,b\n1,2\n" + line * 52)
+    assert caught.value.found == found
 
 
 def test_a_row_blank_in_the_columns_read_is_a_record_if_another_column_has_a_value():

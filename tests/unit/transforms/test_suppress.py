@@ -130,6 +130,26 @@ def test_a_coded_cell_alone_among_exact_ones_hides_another():
     assert not computable(cells, NO_SPLITS, *hidden_of(decided)).any()
 
 
+def test_what_has_no_rate_is_not_coded_and_takes_nothing_with_it():
+    cells = ethnicities(ASIAN=30, BLACK=30, WHITE=40).assign(n_proficient=0)
+    decided = protect(cells.assign(has_rate=False), NO_SPLITS)
+    assert (decided["rate_coding"] == "exact").all()
+    assert not decided["suppressed"].any()
+    # One coded cell alone would hide another.
+    mixed = cells.assign(n_proficient=[50, 1, 20, 29])
+    assert protect(mixed, NO_SPLITS)["suppressed"].any()
+    assert not protect(mixed.assign(has_rate=False), NO_SPLITS)["suppressed"].any()
+
+
+def test_all_students_of_a_school_and_one_group_of_them_are_hidden_after_what_is_crossed():
+    crossed = [("ASIAN", "F", 9), ("ASIAN", "M", 31), ("WHITE", "F", 60), ("WHITE", "M", 60)]
+    sides = [("ASIAN", "all", 40), ("WHITE", "all", 120), ("all", "F", 69), ("all", "M", 91)]
+    rows = [("all/all", *row, 0) for row in [("all", "all", 160), *crossed, *sides]]
+    cells = cells_of(*rows)
+    decided = protect(cells, NO_SPLITS, rule=UNCODED)
+    assert set(np.flatnonzero(decided["suppressed"])) == {1, 2, 3, 4}
+
+
 def test_a_suppressed_cell_has_no_rate_coding():
     decided = protect(ethnicities(ASIAN=2, BLACK=30, WHITE=50), NO_SPLITS)
     assert (decided.loc[decided["suppressed"], "rate_coding"] == "exact").all()
@@ -141,6 +161,22 @@ def test_cells_that_do_not_add_up_are_refused_by_name_and_without_values():
     with pytest.raises(CellsDoNotAddUp, match="n_tested is not the sum") as refusal:
         protect(cells, NO_SPLITS)
     assert "51" not in str(refusal.value)
+
+
+def test_a_refusal_names_the_keys_of_cells_and_nothing_else_that_they_have():
+    cells = ethnicities(ASIAN=20, BLACK=30).assign(n_scores=77, cell_id=5)
+    cells.loc[0, "n_tested"] = 51
+    with pytest.raises(CellsDoNotAddUp) as refusal:
+        protect(cells, NO_SPLITS)
+    assert str(refusal.value).count("all/all/all/all/all/all/all/all") == 1
+    assert "77" not in str(refusal.value)
+
+
+def test_a_cell_without_a_code_is_refused():
+    cells = ethnicities(ASIAN=20, BLACK=30)
+    cells.loc[1, "ethnicity"] = None
+    with pytest.raises(CellsDoNotAddUp, match="without a code of ethnicity"):
+        protect(cells, NO_SPLITS)
 
 
 def test_a_cell_without_its_parent_is_refused():

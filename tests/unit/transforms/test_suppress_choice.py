@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from transforms.suppress_choice import choose_hidden
+from transforms.suppress_choice import Sets, choose_hidden
 from transforms.suppress_elimination import PRIME, solve_lines
 
 
@@ -17,7 +17,8 @@ def lines(*rows: list[int]) -> sparse.csr_array:
 def hidden_of(matrix: sparse.csr_array, students: list[int], coded: set[int] = frozenset()) -> set:
     flags = np.isin(np.arange(len(students)), list(coded))
     usefulness = np.zeros(len(students), dtype=np.int64)
-    chosen = choose_hidden(matrix, np.array(students), flags, usefulness, 11)
+    sets = Sets(np.array(students), flags, usefulness, usefulness)
+    chosen = choose_hidden(matrix, sets, 11)
     return set(np.flatnonzero(chosen).tolist())
 
 
@@ -33,8 +34,8 @@ def test_three_sums_around_three_small_sets_are_not_all_shown():
 
 def test_the_least_useful_of_equal_ways_is_hidden():
     usefulness = np.array([1, 0, 1, 0, 0, 0])
-    students = np.array([20, 20, 20, 10, 10, 10])
-    hidden = choose_hidden(TRIANGLE, students, np.zeros(6, dtype=bool), usefulness, 11)
+    students, nothing = np.array([20, 20, 20, 10, 10, 10]), np.zeros(6, dtype=np.int64)
+    hidden = choose_hidden(TRIANGLE, Sets(students, nothing > 0, usefulness, nothing), 11)
     assert np.flatnonzero(hidden).tolist() == [1, 3, 4, 5]
 
 

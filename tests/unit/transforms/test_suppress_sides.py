@@ -205,6 +205,15 @@ def hidden_without(cells: pd.DataFrame, splits: pd.DataFrame, blind: list[str]) 
     return decided.reindex(cells.index).fillna(cells["n_tested"] < 11).astype(bool)
 
 
+@pytest.mark.parametrize(("seed", "students"), [(1, 60), (2, 120), (3, 250)])
+def test_the_basis_says_all_that_the_lines_say(seed, students):
+    system = build_system(*generated(seed, students), DIMENSIONS)
+    assert system.basis.shape[0] < 0.9 * system.matrix.shape[0]
+    basis, lines = (part.toarray() for part in (system.basis, system.matrix))
+    rank = np.linalg.matrix_rank(basis)
+    assert rank == np.linalg.matrix_rank(lines) == np.linalg.matrix_rank(np.vstack([basis, lines]))
+
+
 @pytest.mark.parametrize("blind", [list(MEMBERS), [*MEMBERS, "econ_status", "prior_status"]])
 def test_without_the_lines_of_roll_ups_and_crossings_the_attacker_finds_cells(blind):
     cells, splits = generated(4, 500)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 import pytest
 
+from configs.assessment_models import Assessment, Level, ScoreRange
 from configs.catalogue import Catalogue, load_catalogue
-from configs.models import Assessment, Level, ScoreRange
 from configs.source_models import FieldSource, Layout, Source
 
 Rows = Sequence[dict[str, object]]

@@ -46,6 +46,9 @@ def test_without_an_address_there_are_three_sqlite_files(workspace):
     [
         f"postgresql://user:{SECRET}@127.0.0.1:1/d?connect_timeout=1",
         f"postgresql://user@127.0.0.1:1/d?connect_timeout=1&password={SECRET}",
+        f"postgresql://user:p@127.0.0.1:1/d?connect_timeout=1&sslpassword={SECRET}",
+        f"postgresql://user:p@127.0.0.1:1/d?sslpassword={SECRET}&connect_timeout=1"
+        f"&sslpassword={SECRET}",
     ],
 )
 def test_a_password_stands_in_no_message(workspace, address):

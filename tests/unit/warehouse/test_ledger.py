@@ -350,6 +350,19 @@ def test_checks_belong_to_a_load_or_to_a_publication(ledger):
     assert ledger.checks("P20261121-0001") == [of_marts]
 
 
+def test_checks_of_a_build_cut_off_give_way_to_those_of_the_publication(ledger):
+    load_id = open_load(ledger)
+    publication_id = ledger.new_publication_id()
+    failed, passed = (Check("marts", "range", "PCT_RANGE", "hold", passes) for passes in (0, 1))
+    for of in (load_id, publication_id):
+        ledger.record_checks(of, [failed])
+    assert ledger.new_publication_id() == publication_id
+    for of in (load_id, publication_id):
+        ledger.record_checks(of, [passed])
+    assert ledger.checks(publication_id) == [passed]
+    assert ledger.checks(load_id) == [failed, passed]
+
+
 def test_the_last_publication_is_the_last_that_was_published(ledger):
     marts = [MartRecord("mart_achievement", 10, "abc")]
     first = ledger.record_publication({"sample|2024": "x"}, marts)
