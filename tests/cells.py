@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 import configs
-from configs.models import Marts
+from configs.mart_models import Marts
 
 MARTS = Marts.model_validate(
     yaml.safe_load(Path(configs.__file__).with_name("marts.yml").read_text(encoding="utf-8"))
