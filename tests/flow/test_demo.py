@@ -41,8 +41,8 @@ CONTRACT = {
 RESTRICTED = {
     "student_result": ["student_id", "assessment", "subject", "school_year", "test_window"],
     "mart_achievement_unsuppressed": [*CONTRACT["mart_achievement"], "suppression_reason"],
-    **{f"{name}_unsuppressed": CONTRACT[name] for name in CONTRACT
-       if name.startswith("mart_") and name != "mart_achievement"},
+    **{f"{name}_unsuppressed": [column for column in CONTRACT[name] if column != "suppressed"]
+       for name in CONTRACT if name.startswith("mart_") and name != "mart_achievement"},
     "roster_match": ["assessment", "school_year", "district_id", "result_id", "roster_id",
                      "n_students", "n_matched", "match_pct", "is_used"],
 }  # fmt: skip
