@@ -136,7 +136,11 @@ class _Reader:
             Kind.UUID: partial(self._take, 16),
         }
         flag = partial(self._take, 1)
-        self._reads_elements = {**self._reads, Kind.TRUE: flag, Kind.FALSE: flag}
+        self._reads_elements: dict[int, Callable[[], Any]] = {
+            **self._reads,
+            Kind.TRUE: flag,
+            Kind.FALSE: flag,
+        }
 
     def is_at_end(self) -> bool:
         return next(self._bytes, None) is None

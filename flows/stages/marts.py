@@ -14,7 +14,7 @@ from flows.context import Context
 from flows.slices import of_slices
 from flows.stages.lake_relations import relate_lake
 from flows.stages.planning import DIRECTORY, RESULTS, ROSTER, BuildPlan
-from flows.stages.sliced_marts import LastMart, write_sliced
+from flows.stages.sliced_marts import LastMart, write_rows, write_sliced
 from flows.stages.students import STUDENTS, relate_released, relate_students
 from transforms import dimensions as dims
 from transforms import identity
@@ -27,7 +27,6 @@ from transforms.participation import UNTESTED_KEY
 from validation.identity_rules import identity_flags_sql
 from warehouse.lake import path_literal
 from warehouse.publish import MartArea
-from warehouse.published import PUBLICATION_KEY
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -340,11 +339,7 @@ class MartWriter:
     def whole(self, name: str, area: MartArea, sql: str) -> None:
         """Write a mart of which nothing is kept from the last publication."""
         path = self._context.publisher.stage(name, area)
-        carried = f"{{{PUBLICATION_KEY}: {quoted(self._publication_id)}}}"
-        self._con.execute(
-            f"COPY ({sql}) TO {quoted(str(path))} "
-            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {carried})"
-        )
+        write_rows(self._con, sql, path, self._publication_id)
         self._note(name, area, path)
 
     def sliced(self, name: str, area: MartArea, sql: str) -> None:

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from flows.slices import of_slices, slice_name
+from flows.slices import of_slices, slice_parts
 from transforms.cell_plan import quoted
 from warehouse.lake import path_literal
 from warehouse.published import PUBLICATION_KEY
@@ -53,6 +53,15 @@ def in_order_of_slices(sql: str) -> str:
     Of marts that do not come so: cells, and what is read from them row by row, do.
     """
     return f"SELECT * FROM ({sql}) ORDER BY school_year, assessment"
+
+
+def write_rows(con: duckdb.DuckDBPyConnection, sql: str, target: Path, publication_id: str) -> None:
+    """Write the rows of `sql` as a mart's Parquet file that carries its publication's id."""
+    carried = f"{{{PUBLICATION_KEY}: {quoted(publication_id)}}}"
+    con.execute(
+        f"COPY ({sql}) TO {quoted(str(target))} "
+        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {carried})"
+    )
 
 
 def write_sliced(
@@ -104,10 +113,10 @@ def _mixed_groups(con: duckdb.DuckDBPyConnection, last: LastMart, rows: list[int
         f"SELECT DISTINCT file_row_number // {STRETCH}, assessment, school_year "
         f"FROM read_parquet({path_literal(last.path)})"
     ).fetchall()
-    kept = set(last.kept)
+    kept = {slice_parts(name) for name in last.kept}
     mixed = {number for number, count in enumerate(rows) if count < SMALL}
     ends = list(accumulate(rows))
-    for stretch in {one for one, *of_slice in held if slice_name(*of_slice) not in kept}:
+    for stretch in {one for one, *of_slice in held if tuple(of_slice) not in kept}:
         first, after = stretch * STRETCH, min((stretch + 1) * STRETCH, ends[-1])
         mixed.update(range(bisect_right(ends, first), bisect_right(ends, after - 1) + 1))
     return mixed
@@ -118,14 +127,10 @@ def _with_kept(last: LastMart, path: Path, sql: str) -> str:
 
 
 def _write(con: duckdb.DuckDBPyConnection, sql: str, target: Path, publication_id: str) -> None:
-    """Let DuckDB write rows, every column as one that may be null.
+    """Write rows, every column as one that may be null.
 
-    It would write one without nulls as required if it can tell, and row groups of required and
+    DuckDB would write one without nulls as required if it can tell, and row groups of required and
     of optional columns are not alike. No row comes of the second part, but DuckDB cannot know.
     """
     optional = f"({sql}) UNION ALL BY NAME (SELECT NULL AS assessment WHERE random() > 2)"
-    carried = f"{{{PUBLICATION_KEY}: {quoted(publication_id)}}}"
-    con.execute(
-        f"COPY ({optional}) TO {quoted(str(target))} "
-        f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {carried})"
-    )
+    write_rows(con, optional, target, publication_id)
