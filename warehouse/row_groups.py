@@ -26,6 +26,7 @@ from warehouse.thrift_compact import (
     NotThrift,
     Struct,
     read_struct,
+    uncollected,
     write_struct,
 )
 
@@ -163,6 +164,7 @@ class RowGroups:
     numbers: Sequence[int] | None = None
 
 
+@uncollected()
 def assemble(target: Path, parts: Sequence[RowGroups], key_values: Mapping[str, str]) -> None:
     """Write a file of these row groups, in this order, with these key-value metadata alone.
 
