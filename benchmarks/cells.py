@@ -77,27 +77,29 @@ def count(folder: Path, out: Path | None, *, everything: bool) -> dict[str, floa
 
 
 def slices(folder: Path, work: Path) -> dict[str, float]:
-    """Count and write the mart of all slices, then again with one slice changed."""
+    """Count and write the mart of all slices, then again with one slice changed, as flows do."""
+    from flows.slices import slice_name
+    from flows.stages.sliced_marts import LastMart, write_sliced
     from transforms.marts import exact_achievement_sql
 
     con, marts = _connect(folder), _marts()
     work.mkdir(parents=True, exist_ok=True)
-    names = [f"part_{number:02d}" for number in range(PARTS)]
-    [(year,)] = con.execute(f"SELECT max(year) FROM {_scan(folder)}").fetchall()
     con.execute(f"CREATE VIEW results AS FROM {_scan(folder)}")
+    found = con.execute("SELECT DISTINCT assessment, school_year FROM results").fetchall()
+    (part, year), *kept = sorted(found, key=lambda one: (one[0], -one[1]))
     con.execute(
-        f"CREATE VIEW one AS FROM results WHERE assessment = '{names[0]}' AND year = {year}"
+        f"CREATE VIEW one AS FROM results WHERE assessment = '{part}' AND school_year = {year}"
     )
-    others = f"(assessment, school_year) <> ('{names[0]}', {year})"
-    kept = f"FROM read_parquet('{work}/full.parquet') WHERE {others} UNION ALL BY NAME "
+    names = sorted({assessment for assessment, _ in found})
+    last = LastMart(work / "full.parquet", [slice_name(*one) for one in kept])
     told = {}
-    for what, relation, before in (("full", "results", ""), ("one", "one", kept)):
-        began = time.perf_counter()
+    for what, relation, before in (("full", "results", None), ("one", "one", last)):
+        began = time.perf_counter(), time.process_time()
         cells = _build(con, relation, names)
-        told[f"{what}_counted"] = time.perf_counter() - began
-        fresh = f"{before}({exact_achievement_sql(cells, marts)})"
-        con.execute(f"COPY ({fresh}) TO '{work}/{what}.parquet' (COMPRESSION zstd)")
-        told[f"{what}_written"] = time.perf_counter() - began
+        told |= _lap(f"{what}_counted", *began)
+        sql = exact_achievement_sql(cells, marts)
+        write_sliced(con, sql, work / f"{what}.parquet", what, before)
+        told |= _lap(f"{what}_written", *began)
     return told
 
 
@@ -123,6 +125,14 @@ def measures(folder: Path) -> dict[str, float]:
         "achievement": measured - counted,
         "gaps": ended - measured,
         "pairs": pairs,
+    }
+
+
+def _lap(what: str, wall: float, processor: float) -> dict[str, float]:
+    """Return the seconds since then, on the clock and of the processors."""
+    return {
+        what: time.perf_counter() - wall,
+        f"{what}_processor": time.process_time() - processor,
     }
 
 

@@ -13,6 +13,7 @@ from flows.slices import of_slices
 from flows.stages.marts import ORGANISATIONS
 from flows.stages.planning import BuildPlan
 from flows.stages.protecting import proven
+from flows.stages.sliced_marts import in_order_of_slices
 from flows.stages.students import GROUP_BREAKS
 from transforms.breaks import breaks_relation
 from transforms.cell_plan import CellPlan
@@ -70,6 +71,9 @@ class Derived:
         if PRIOR_STATUS in self.cells.one_way:
             self._growth(area, students)
 
+    def _write(self, name: str, area: MartArea, sql: str) -> None:
+        self.writer.sliced(name, area, in_order_of_slices(sql))
+
     def _gaps(self, area: MartArea, students: str, decisions: str) -> None:
         marts = self.context.catalogue.marts
         if students not in self._gaps_of:
@@ -79,9 +83,9 @@ class Derived:
             self._gaps_of[students] = build_gaps(self.con, self.cells, marts, inputs)
         gaps = self._gaps_of[students]
         if area == "restricted":
-            self.writer.sliced("mart_gap_unsuppressed", area, exact_gap_sql(gaps))
+            self._write("mart_gap_unsuppressed", area, exact_gap_sql(gaps))
         else:
-            self.writer.sliced("mart_gap", area, published_gap_sql(gaps, marts))
+            self._write("mart_gap", area, published_gap_sql(gaps, marts))
 
     def _earlier_gaps(self, area: MartArea) -> str | None:
         """Make view `earlier_gaps` of the kept slices that a change is measured from.
@@ -113,8 +117,8 @@ class Derived:
             sql = published_growth_sql(self.cells, marts, growth)
             moves = published_transition_sql(self.cells, marts, growth)
         suffix = "_unsuppressed" if area == "restricted" else ""
-        self.writer.sliced(f"mart_growth{suffix}", area, sql)
-        self.writer.sliced(f"mart_transition{suffix}", area, moves)
+        self._write(f"mart_growth{suffix}", area, sql)
+        self._write(f"mart_transition{suffix}", area, moves)
 
     def _built_growth(self, area: MartArea, students: str, achievement: Path) -> str:
         assessments = self.context.catalogue.assessments

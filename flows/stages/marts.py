@@ -14,6 +14,7 @@ from flows.context import Context
 from flows.slices import of_slices
 from flows.stages.lake_relations import relate_lake
 from flows.stages.planning import DIRECTORY, RESULTS, ROSTER, BuildPlan
+from flows.stages.sliced_marts import LastMart, write_rows, write_sliced
 from flows.stages.students import STUDENTS, relate_released, relate_students
 from transforms import dimensions as dims
 from transforms import identity
@@ -26,7 +27,6 @@ from transforms.participation import UNTESTED_KEY
 from validation.identity_rules import identity_flags_sql
 from warehouse.lake import path_literal
 from warehouse.publish import MartArea
-from warehouse.published import PUBLICATION_KEY
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -338,27 +338,21 @@ class MartWriter:
 
     def whole(self, name: str, area: MartArea, sql: str) -> None:
         """Write a mart of which nothing is kept from the last publication."""
-        self._write(name, area, sql)
+        path = self._context.publisher.stage(name, area)
+        write_rows(self._con, sql, path, self._publication_id)
+        self._note(name, area, path)
 
     def sliced(self, name: str, area: MartArea, sql: str) -> None:
         """Write a mart of which the changed slices are new and the kept ones as published."""
         self._sliced.add(name)
-        published = self._context.publisher.path(name, area)
-        if self._plan.kept and published.exists():
-            kept = (
-                f"SELECT * FROM read_parquet({path_literal(published)}) "
-                f"WHERE {of_slices(self._plan.kept)}"
-            )
-            sql = f"{kept} UNION ALL BY NAME ({sql})"
-        self._write(name, area, sql)
+        publisher, kept = self._context.publisher, self._plan.kept
+        path, published = publisher.stage(name, area), publisher.path(name, area)
+        last = LastMart(published, kept) if kept and published.exists() else None
+        write_sliced(self._con, sql, path, self._publication_id, last)
+        self._note(name, area, path)
 
-    def _write(self, name: str, area: MartArea, sql: str) -> None:
-        path = self._context.publisher.stage(name, area)
-        carried = f"{{{PUBLICATION_KEY}: {quoted(self._publication_id)}}}"
-        self._con.execute(
-            f"COPY ({sql}) TO {quoted(str(path))} "
-            f"(FORMAT parquet, COMPRESSION zstd, KV_METADATA {carried})"
-        )
+    def _note(self, name: str, area: MartArea, path: Path) -> None:
+        """Remember where a mart is, if it has rows."""
         written = f"SELECT count(*) FROM read_parquet({path_literal(path)})"
         if self._con.execute(written).fetchall()[0][0]:
             self._files[area][name] = path

@@ -20,6 +20,8 @@ from transforms.organisations import SYSTEM, org_splits
 from transforms.suppress import CellsDoNotAddUp, Dimensions, SuppressionRule, protect
 
 DECISIONS = "decisions"
+# To start a process takes as long as to decide over so many.
+FEW_CELLS = 5_000
 
 
 def decide(con: duckdb.DuckDBPyConnection, plan: CellPlan, marts: Marts) -> str:
@@ -75,7 +77,7 @@ def _protect_all(
 ) -> Iterator[pd.DataFrame]:
     """Yield the decisions of each system, in order; systems know nothing of one another.
 
-    Processes, not threads: the work is Python's own for the most part. They are spawned, since
+    Few cells are decided here. Else processes, not threads: the work is Python's own for the most part. They are spawned, since
     this one may have threads of Prefect and DuckDB, which a fork would break; each keeps to one
     core, or they would stand in each other's way. None looks for garbage in cycles: there is hardly
     any, and looking through the terms of all sums again and again takes a quarter of the time.
@@ -83,13 +85,20 @@ def _protect_all(
     Raises:
         PublicationHeld: a system's cells do not add up, or its privacy could not be shown.
     """
+    asked = list(given)
+    if sum(len(cells) for cells, _, _ in asked) <= FEW_CELLS:
+        for cells, splits, met in asked:
+            with proven():
+                result = decide_system(cells, splits, met, dimensions, rule)
+            yield result
+        return
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
     workers = os.cpu_count() or 1
     with ProcessPoolExecutor(workers, mp_context=context, initializer=gc.disable) as pool:
         waiting = [
             pool.submit(decide_system, cells, splits, met, dimensions, rule)
-            for cells, splits, met in given
+            for cells, splits, met in asked
         ]
         for decided in waiting:
             with proven():

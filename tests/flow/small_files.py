@@ -48,8 +48,9 @@ def state_long(path: Path, rows: int = 30) -> Path:
     for number in range(rows):
         lines.append(
             f"VALID_CASE,READING,2022_2023,{1000 + number},Doe,Jo,4,{500 + number},Proficient,"
-            "Gender: Female,White,Free Reduced Lunch: No,ELL: No,IEP: No,Gifted: No,77,Elm,E,8,"
-            "Eight,Enrolled School: Yes,Enrolled District: Yes,Enrolled State: Yes"
+            "Gender: Female,White,Free Reduced Lunch: No,ELL: No,IEP: No,"
+            "Gifted and Talented Program: No,77,Elm,E,8,Eight,"
+            "Enrolled School: Yes,Enrolled District: Yes,Enrolled State: Yes"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

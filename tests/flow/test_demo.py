@@ -14,10 +14,11 @@ from flows.demo import PlantedFault, expected_outcome
 from flows.demo.network import DISTRICTS, NETWORK_NAME, PARTNERS, SCHOOLS
 from flows.explaining import explanation_lines, row_counts
 from flows.standing import done_again
+from tests.cells import MARTS
 from tests.flow.demo_story import DemoStory
 
 KEY = ["school_year", "assessment", "subject", "test_window", "grade", "org_level", "org_id"]
-GROUPS = ["ethnicity", "el_status", "gender", "econ_status", "disability_status"]
+GROUPS = MARTS.dimensions
 CONTRACT = {
     "mart_achievement": [
         *KEY, "org_name", *GROUPS, "n_tested", "n_proficient", "pct_proficient",
@@ -25,6 +26,13 @@ CONTRACT = {
         "suppressed",
     ],
     "mart_level": [*KEY, *GROUPS, "performance_level", "level_label", "n", "pct"],
+    "mart_gap": [*KEY, *GROUPS, "dimension", "reference", "gap_points", "suppressed"],
+    "mart_growth": [*KEY, *GROUPS, "growth_type", "n_tested", "n_prior", "change_points",
+                    "suppressed"],
+    "mart_transition": [*KEY, *GROUPS, "prior_level", "performance_level", "n", "pct",
+                        "suppressed"],
+    "mart_comparison": [*KEY, *GROUPS, "compared_to", "from_year", "contrast", "gain", "did",
+                        "suppressed"],
     "dim_school": ["school_year", "school_id", "school_name", "district_id", "district_name",
                    "is_partner"],
     "dim_assessment": ["assessment", "subject", "performance_level", "level_label"],
@@ -33,7 +41,8 @@ CONTRACT = {
 RESTRICTED = {
     "student_result": ["student_id", "assessment", "subject", "school_year", "test_window"],
     "mart_achievement_unsuppressed": [*CONTRACT["mart_achievement"], "suppression_reason"],
-    "mart_level_unsuppressed": CONTRACT["mart_level"],
+    **{f"{name}_unsuppressed": [column for column in CONTRACT[name] if column != "suppressed"]
+       for name in CONTRACT if name.startswith("mart_") and name != "mart_achievement"},
     "roster_match": ["assessment", "school_year", "district_id", "result_id", "roster_id",
                      "n_students", "n_matched", "match_pct", "is_used"],
 }  # fmt: skip

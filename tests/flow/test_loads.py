@@ -18,18 +18,18 @@ from configs.errors import InfrastructureError, UsageError
 from flows.context import Context, open_context
 from flows.outcome import RunOutcome
 from flows.running import discard_load, run_again, run_build, run_ingest, run_nightly, run_release
+from tests.cells import whole
 from tests.command_line import ROOT, environment
 from tests.flow.small_files import RESULTS_HEADER, results, roster_of_schools, state_long
+from tests.flow.two_districts import ingest as ingest_all
+from tests.flow.two_districts import two_districts
 from warehouse import publish
 from warehouse.ledger import Ledger
 
 CLOSED_PORT = "postgresql://nobody@127.0.0.1:1/none"
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-RESTRICTED = ("student_result", "mart_achievement_unsuppressed")
-WHOLE = (
-    "org_level = 'all' AND grade = 'all' AND ethnicity = 'all' AND el_status = 'all' "
-    "AND gender = 'all' AND econ_status = 'all' AND disability_status = 'all'"
-)
+EXACT = "_unsuppressed"
+WHOLE = f"org_level = 'all' AND {whole()}"
 
 
 @pytest.fixture(params=DATABASES)
@@ -54,7 +54,7 @@ def states(context: Context) -> list[str]:
 
 
 def mart(context: Context, name: str, what: str = "*", where: str = "true") -> list[tuple]:
-    area = "restricted" if name in RESTRICTED else "reporting"
+    area = "restricted" if name == "student_result" or name.endswith(EXACT) else "reporting"
     path = context.workspace.home / "marts" / area / f"{name}.parquet"
     with duckdb.connect() as con:
         return con.execute(f"SELECT {what} FROM '{path}' WHERE {where} ORDER BY ALL").fetchall()
@@ -102,16 +102,18 @@ def test_a_file_is_loaded_once_and_the_same_again_is_unchanged(either_context, t
 
 def test_sql_and_parquet_hold_the_same_rows(either_context, tmp_path):
     context = either_context
-    ingest(context, results(tmp_path / "results.csv"))
-    names = {"mart_achievement", "mart_level", "dim_school", "dim_assessment", "dim_student_group"}
+    for year in (2023, 2024):
+        file = two_districts(tmp_path / f"{year}.csv", year=year, far_score=year + 400)
+        assert [load.state for load in ingest_all(context, file).loads] == ["loaded"]
+    marts = {f"mart_{name}" for name in ("achievement", "level", "gap", "growth", "transition")}
+    names = marts | {"dim_school", "dim_assessment", "dim_student_group"}
     assert {p.stem for p in context.workspace.marts_reporting.glob("*.parquet")} == names
-    for name in names:
+    twins = {p.stem for p in context.workspace.marts_restricted.glob(f"*{EXACT}.parquet")}
+    assert twins == {f"{name}{EXACT}" for name in marts}
+    for name in names | twins:
         rows = mart(context, name)
-        assert rows and alike(sql_rows(context, name)) == alike(rows), name
-    unsuppressed = "mart_achievement_unsuppressed"
-    assert alike(sql_rows(context, unsuppressed, "restricted")) == alike(
-        mart(context, unsuppressed)
-    )
+        area = "restricted" if name in twins else "reporting"
+        assert rows and alike(sql_rows(context, name, area)) == alike(rows), name
 
 
 @pytest.mark.postgres
@@ -403,7 +405,7 @@ def test_a_publication_cut_off_half_way_is_made_whole(
         last = context.ledger.last_publication()
         assert last.publication_id == sql_rows(context, "publication")[0][0]
     assert everyone(context) == (44, 44, 2400)
-    for name in ("mart_achievement", "mart_level", "dim_school"):
+    for name in ("mart_achievement", "mart_level", "mart_gap", "dim_school"):
         assert alike(sql_rows(context, name)) == alike(mart(context, name)), name
     assert mart(context, "student_result", "count(*)") == [(44,)]
     assert not (context.workspace.work / "publish.json").exists()

@@ -92,7 +92,7 @@ def vocabulary_of_another_table(site: Path) -> None:
 
 
 def vocabulary_of_its_own(site: Path) -> None:
-    put(site, "vocabulary/el_status.yml", {"codes": {"ANOTHER": {"label": "Another"}}})
+    put(site, "vocabulary/gender.yml", {"codes": {"ANOTHER": {"label": "Another"}}})
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,7 @@ def test_a_rerun_names_the_vocabulary_that_has_changed(workspace_home, tmp_path,
     (load,) = first.ledger.loads()
     first.database.close()
     codes = {"codes": {"ANOTHER": {"label": "Another"}}}
-    (site / "el_status.yml").write_text(yaml.safe_dump(codes), encoding="utf-8")
+    (site / "gender.yml").write_text(yaml.safe_dump(codes), encoding="utf-8")
     second = open_context()
     run = run_again(second, [load.load_id], failed=False, code=None, engine="direct")
     assert [one.changed for one in run.again] == [("vocabulary",)]

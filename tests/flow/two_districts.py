@@ -11,13 +11,11 @@ import duckdb
 from flows.context import Context
 from flows.outcome import RunOutcome
 from flows.running import run_ingest
+from tests.cells import whole
 from tests.flow.small_files import RESULTS_HEADER, results
 
 NEAR, FAR = "0199017", "0199025"
-WHOLE = (
-    "grade = 'all' AND ethnicity = 'all' AND el_status = 'all' "
-    "AND gender = 'all' AND econ_status = 'all' AND disability_status = 'all'"
-)
+WHOLE = whole()
 
 
 def two_districts(path: Path, *, far_score: int = 2471, year: int = 2024, near: int = 40) -> Path:
