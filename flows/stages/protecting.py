@@ -77,10 +77,11 @@ def _protect_all(
 ) -> Iterator[pd.DataFrame]:
     """Yield the decisions of each system, in order; systems know nothing of one another.
 
-    Few cells are decided here. Else processes, not threads: the work is Python's own for the most part. They are spawned, since
-    this one may have threads of Prefect and DuckDB, which a fork would break; each keeps to one
-    core, or they would stand in each other's way. None looks for garbage in cycles: there is hardly
-    any, and looking through the terms of all sums again and again takes a quarter of the time.
+    Few cells are decided here, more by processes, not threads: the work is Python's own for the
+    most part. They are spawned, since this one may have threads of Prefect and DuckDB, which a fork
+    would break; each keeps to one core, or they would stand in each other's way. None looks for
+    garbage in cycles: there is hardly any, and looking through the terms of all sums again and
+    again takes a quarter of the time.
 
     Raises:
         PublicationHeld: a system's cells do not add up, or its privacy could not be shown.

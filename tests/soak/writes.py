@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ class Watch:
     def __init__(self, home: Path, met: Met) -> None:
         self.home = str(home)
         self.met = met
-        self._inside = False
+        self._here = threading.local()  # both areas are written at once
 
     def begin(self) -> None:
         """Watch from now on; there is no end but that of the process."""
@@ -56,15 +57,15 @@ class Watch:
 
     def tell(self, event: str) -> None:
         """Say that a write is about to be done."""
-        if self._inside:
+        if getattr(self._here, "inside", False):
             return
-        self._inside = True
+        self._here.inside = True
         try:
             site = site_of(event)
             if site is not None:
                 self.met(site)
         finally:
-            self._inside = False
+            self._here.inside = False
 
     def _audit(self, event: str, words: tuple[Any, ...]) -> None:
         if event == "open":
@@ -104,6 +105,18 @@ class Watch:
             return connection
 
         sqlite3.connect = sqlite3.dbapi2.connect = told
+        self._watch_ingest()
+
+    def _watch_ingest(self) -> None:
+        from adbc_driver_manager.dbapi import Cursor
+
+        ingest = Cursor.adbc_ingest
+
+        def told(*words: Any, **more: Any) -> int:
+            self.tell("sqlite INSERT")
+            return ingest(*words, **more)
+
+        Cursor.adbc_ingest = told
 
     def _watch_postgres(self) -> None:
         import psycopg
@@ -141,4 +154,5 @@ class Watch:
 
         around(Change, "create", "lake create")
         around(Change, "apply", "lake commit")
-        around(MartWriter, "_write", "mart parquet")
+        around(MartWriter, "whole", "mart parquet")
+        around(MartWriter, "sliced", "mart parquet")
