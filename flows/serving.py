@@ -24,12 +24,15 @@ HIGHEST_PORT = 65_536
 START_SECONDS = 120
 STOP_SECONDS = 30
 STOPPED = 128 + signal.SIGTERM
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def serve_forever(context: Context) -> int:
     """Serve nightly and reruns until stopped by a signal; a stop leaves the schedule active."""
-    # Until Prefect listens for it itself, a stop would end this process and leave its server alone.
+    # Until Prefect listens for it itself, a stop would end this process and leave its server alone,
+    # or be lost in the middle of its start.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(INTERRUPTED))
     prepare(context.workspace)
     profile = context.catalogue.profile
     with prefect_server():
