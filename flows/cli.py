@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.database_cli import database_app
 from flows.embargo_cli import embargo_app
 from flows.measures_cli import register as register_measures
 from flows.quarantine_cli import quarantine_app
@@ -27,7 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 marts_app = typer.Typer(help="Build the marts.", no_args_is_help=True)
-database_app = typer.Typer(help="The database of ledger and SQL marts.", no_args_is_help=True)
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(sources_app, name="sources")
 app.add_typer(marts_app, name="marts")
@@ -252,15 +252,6 @@ def marts_build(
         require_mart(mart)
         everything = True
     return _finish(run_build(context, everything=everything, engine=_engine(engine)), context, json)
-
-
-@database_app.command("init")
-@told
-def database_init() -> int:
-    """Make the ledger's tables and, on PostgreSQL, the three schemas."""
-    from flows.reporting import init_database
-
-    return init_database(opened())
 
 
 if __name__ == "__main__":
