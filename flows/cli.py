@@ -11,6 +11,7 @@ import typer
 from flows.database_cli import database_app
 from flows.embargo_cli import embargo_app
 from flows.measures_cli import register as register_measures
+from flows.pseudonyms_cli import pseudonyms_app
 from flows.quarantine_cli import quarantine_app
 from flows.sources_cli import sources_app
 from flows.verbs import District, Json, opened, told
@@ -33,6 +34,7 @@ app.add_typer(sources_app, name="sources")
 app.add_typer(marts_app, name="marts")
 app.add_typer(embargo_app, name="embargo")
 app.add_typer(database_app, name="db")
+app.add_typer(pseudonyms_app, name="pseudonyms")
 register_workspace(app)
 register_measures(app)
 

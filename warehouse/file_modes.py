@@ -24,6 +24,7 @@ def restricted_places(workspace: Workspace) -> list[Path]:
             workspace.marts_restricted,
             workspace.locks,
             workspace.logs,
+            workspace.secrets,
             workspace.prefect,
             workspace.home / "backups",
             workspace.home / "marts" / "as-of",

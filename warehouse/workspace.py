@@ -98,6 +98,11 @@ class Workspace:
         return self.warehouse_dir / "restricted.sqlite"
 
     @property
+    def secrets(self) -> Path:
+        """Secrets of this installation, made when first used. In no backup."""
+        return self.home / "secrets"
+
+    @property
     def docs(self) -> Path:
         """Great Expectations Data Docs."""
         return self.home / "docs"
