@@ -30,6 +30,8 @@ def prepare_database(context: Context, districts: Sequence[str] = ()) -> int:
     made = make_roles(context.database, districts)
     context.database.create_areas()
     context.ledger.create()
+    if made.missing:  # an administrator will meet what has just been made
+        made = make_roles(context.database, districts)
     typer.echo("database ready (postgresql)")
     _tell(made)
     return 0

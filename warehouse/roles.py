@@ -81,18 +81,25 @@ def make_roles(database: Database, districts: Sequence[str] = ()) -> RolesMade:
         cursor = postgres_cursor(connection)
         cursor.execute("SET LOCAL ROLE NONE")
         cursor.execute(f"SET LOCAL lock_timeout = '{PATIENCE_SECONDS}s'")
-        steps = tuple(_Installation(cursor).steps(readers))
-        try:
-            with cursor.connection.transaction():
-                for statement in (one for step in steps for one in step.statements):
-                    cursor.execute(statement)
-                limit_rows(cursor, "restricted")
-        except psycopg.errors.InsufficientPrivilege:
-            made = RolesMade(missing=steps)
-        else:
-            made = RolesMade(done=tuple(step.told for step in steps), unsafe=_unsafe(cursor))
+        made = _carried_out(cursor, readers)
     database.close()
     return made
+
+
+def _carried_out(cursor: Any, readers: Sequence[DistrictReader]) -> RolesMade:
+    installation = _Installation(cursor)
+    steps = tuple(installation.steps(readers))
+    try:
+        with cursor.connection.transaction():
+            for statement in (one for step in steps for one in step.statements):
+                cursor.execute(statement)
+            limit_rows(cursor, "restricted")
+            # Whoever may do a part of a REVOKE is only warned that the rest was not done.
+            if any(installation.steps(readers)):
+                raise psycopg.errors.InsufficientPrivilege
+    except psycopg.errors.InsufficientPrivilege:
+        return RolesMade(missing=steps)
+    return RolesMade(done=tuple(step.told for step in steps), unsafe=_unsafe(cursor))
 
 
 def missing_roles(cursor: Any) -> list[str]:

@@ -79,6 +79,16 @@ def test_who_may_not_make_roles_is_told_the_sql_and_nothing_is_half_done(workspa
     assert made_by(workspace, house, OWNER) == RolesMade()
 
 
+def test_what_postgresql_only_warns_of_is_told_as_missing_too(workspace, house):
+    made_by(workspace, house, "postgres:")
+    house.grant("roci_loader", OWNER)
+    with house.admin() as connection:
+        connection.execute("GRANT TEMPORARY ON DATABASE roles TO PUBLIC")
+    made = made_by(workspace, house, OWNER)
+    assert (made.done, len(made.missing)) == ((), 1)
+    assert "REVOKE TEMPORARY, CREATE ON DATABASE roles FROM PUBLIC" in made.script
+
+
 def test_what_was_published_before_there_were_roles_can_be_replaced_after(
     workspace, house, tmp_path
 ):
