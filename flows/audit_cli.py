@@ -18,6 +18,11 @@ def audit(
     against: Annotated[
         Path | None, typer.Option(help="The reporting marts of the publication before.")
     ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option("--exact", help="Also solve for the true ranges of hidden counts (slow)."),
+    ] = False,
+    seconds: Annotated[int, typer.Option(min=1, help="How long --exact may take.")] = 600,
     system: Annotated[
         list[str] | None,
         typer.Option(help="Only these: YEAR/ASSESSMENT/SUBJECT/WINDOW, * for any. Repeatable."),
@@ -25,9 +30,10 @@ def audit(
     json: Json = False,
 ) -> int:
     """Attack the published marts as an outsider could; say which groups fall. 1 if any does."""
-    from flows.auditing import show_audit
+    from flows.auditing import Asked, show_audit
 
-    return show_audit(opened(), folder, against, system or [], json)
+    asked = Asked(folder, against, tuple(system or ()), seconds if exact else 0)
+    return show_audit(opened(), asked, as_json=json)
 
 
 def register(app: typer.Typer) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,18 +25,36 @@ SHOWN_AT_MOST = 20
 COLUMNS = ("kind", "mart", "system", "cell", "statistic")
 
 
-def show_audit(
-    context: Context, folder: Path | None, against: Path | None, systems: list[str], as_json: bool
-) -> int:
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of an audit.
+
+    folder: the reporting marts to attack; the workspace's own if null.
+    against: those of the publication before.
+    systems: patterns of the systems to look at; all where there is none.
+    exact_seconds: how long to solve for true ranges; 0: not at all.
+    """
+
+    folder: Path | None
+    against: Path | None
+    systems: tuple[str, ...]
+    exact_seconds: float
+
+
+def show_audit(context: Context, asked: Asked, *, as_json: bool) -> int:
     """Audit a folder of reporting marts and print what falls; return 1 where anything does."""
     from validation.audit.folder import audit_folder
 
-    marts = folder or context.workspace.marts_reporting
-    for one in (marts, against):
+    marts = asked.folder or context.workspace.marts_reporting
+    for one in (marts, asked.against):
         if one is not None:
             require_marts(one)
     audit = audit_folder(
-        marts, context.catalogue, before=against, chosen=lambda name: is_asked(name, systems)
+        marts,
+        context.catalogue,
+        before=asked.against,
+        chosen=lambda name: is_asked(name, asked.systems),
+        exact_seconds=asked.exact_seconds,
     )
     path = write_falls(context, audit)
     if as_json:
@@ -45,7 +64,7 @@ def show_audit(
     return 1 if audit.falls else 0
 
 
-def is_asked(system: str, patterns: list[str]) -> bool:
+def is_asked(system: str, patterns: Sequence[str]) -> bool:
     """Return whether a system is asked for; every one is where none is named.
 
     >>> is_asked("2025/state_long/math/annual", ["2025/*", "*/reading/*"])

@@ -132,18 +132,32 @@ class Lattice:
         self.place_keys = words.place_keys()
         self.code_keys = [words.code_keys(name) for name in words.dimensions]
 
-    def build(self, organisation: Ints, codes: Codes, key: Keys, shown: Keys) -> Cells:
-        """Return the cells around and beside those listed; `shown` are the keys of shown ones."""
+    def build(
+        self, organisation: Ints, codes: Codes, key: Keys, shown: Keys, rings: int = 1
+    ) -> Cells:
+        """Return the cells around and beside those listed.
+
+        Args:
+            organisation: of each listed cell; codes and key too.
+            codes: its groups.
+            key: its key; one that is there twice counts once.
+            shown: the keys of shown cells.
+            rings: how far the border reaches. The first is the parts of shown wholes; each further
+                one is the parts of every cell so far, and all that these lie within.
+        """
         first = np.sort(np.unique(key, return_index=True)[1])
         many = _Many(organisation[first], codes[first], key[first])
         listed = len(many.key)
         self._add_around(many)
         inner = len(many.key)
-        ordered, order = many.index()
-        is_shown = np.isin(many.key, shown)
-        kinds = list(self._kinds(many, ordered, order))
-        kept = [self._kept(kind, ordered, order, is_shown) for kind in kinds]
-        self._add_border(many, kinds, kept, is_shown, (ordered, order))
+        kinds, kept = self._told_of(many, shown)
+        self._add_border(many, kinds, kept, np.isin(many.key, shown))
+        for _ in range(1, rings):
+            self._add_around(many)
+            kinds, kept = self._told_of(many, shown)
+            self._add_border(many, kinds, kept, np.ones(len(many.key), dtype=bool))
+        if rings > 1:
+            kinds, kept = self._told_of(many, shown)
         ordered, order = many.index()
         lines, slack = _lines(kinds, kept, ordered, order, len(many.key))
         border = np.arange(len(many.key)) >= inner
@@ -152,9 +166,16 @@ class Lattice:
             lines, self._below(many, ordered, order, lines), slack, ordered, order,
         )  # fmt: skip
 
+    def _told_of(self, many: _Many, shown: Keys) -> tuple[list[_Kind], list[tuple[Flags, Ints]]]:
+        """Return every kind of lines of the cells so far, and which of them tell anything."""
+        ordered, order = many.index()
+        is_shown = np.isin(many.key, shown)
+        kinds = list(self._kinds(many, ordered, order))
+        return kinds, [self._kept(kind, ordered, order, is_shown) for kind in kinds]
+
     def _add_around(self, many: _Many) -> None:
         """Add every cell that one of these lies within."""
-        frontier = many
+        frontier = many.take(np.arange(len(many.key)))
         while len(frontier.key):
             wider = list(self.wider(frontier))
             found = _Many(*(np.concatenate([one[i] for one in wider]) for i in range(1, 4)))
@@ -184,13 +205,13 @@ class Lattice:
             key = many.key[at] - self.code_keys[d][many.codes[at, d]]
             parent = distinct(positions(ordered, order, key))
             used = np.arange(1, len(self.code_keys[d]))
-            steps = np.array([(-1, d, code, -1) for code in used]).reshape(-1, 4)
+            steps = np.array([(-1, d, code, -1) for code in used], dtype=np.int64).reshape(-1, 4)
             yield _Kind(parent, many.key[parent, None] + self.code_keys[d][None, 1:], steps, False)
         yield from self._rollup_kinds(many)
         for (whole, split), parts in self.splits.parts.items():
             parent = np.flatnonzero(many.organisation == whole)
             key = (many.key[parent] - self.place_keys[whole])[:, None] + self.place_keys[parts]
-            steps = np.array([(part, -1, 0, -1) for part in parts]).reshape(-1, 4)
+            steps = np.array([(part, -1, 0, -1) for part in parts], dtype=np.int64).reshape(-1, 4)
             yield _Kind(parent, key, steps, (whole, split) in self.splits.more)
 
     def _rollup_kinds(self, many: _Many) -> Iterator[_Kind]:
@@ -201,7 +222,9 @@ class Lattice:
                 parent = np.flatnonzero((many.codes[:, own] == number) & (many.codes[:, of] == 0))
                 codes = [self.words.codes[base][member] for member in union]
                 key = (many.key[parent] - self.code_keys[own][number])[:, None]
-                steps = np.array([(-1, of, code, own) for code in codes]).reshape(-1, 4)
+                steps = np.array([(-1, of, code, own) for code in codes], dtype=np.int64).reshape(
+                    -1, 4
+                )
                 yield _Kind(parent, key + self.code_keys[of][codes], steps, False)
 
     def _kept(self, kind: _Kind, ordered: Keys, order: Ints, is_shown: Flags) -> tuple[Flags, Ints]:
@@ -217,13 +240,12 @@ class Lattice:
         many: _Many,
         kinds: list[_Kind],
         kept: list[tuple[Flags, Ints]],
-        is_shown: Flags,
-        index: tuple[Keys, Ints],
+        whole: Flags,
     ) -> None:
-        """Add the parts of shown wholes that no mart lists."""
+        """Add the missing parts of these wholes."""
         pieces = []
         for kind, (keep, at) in zip(kinds, kept, strict=True):
-            line, part = np.nonzero((at < 0) & (keep & is_shown[kind.parent])[:, None])
+            line, part = np.nonzero((at < 0) & (keep & whole[kind.parent])[:, None])
             parent, step = kind.parent[line], kind.steps[part].reshape(-1, 4)
             codes = many.codes[parent].copy()
             rows = np.arange(len(line))

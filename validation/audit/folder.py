@@ -29,6 +29,7 @@ class Task:
     folders: tuple[Path, ...]
     system: System
     scheme: Scheme
+    exact_seconds: float = 0
 
 
 def audit_folder(
@@ -36,6 +37,7 @@ def audit_folder(
     catalogue: Catalogue,
     before: Path | None = None,
     chosen: Callable[[str], bool] | None = None,
+    exact_seconds: float = 0,
     workers: int = 2,
 ) -> Audit:
     """Return what falls of the marts of a folder.
@@ -45,6 +47,7 @@ def audit_folder(
         catalogue: the installation's configuration, of which only what is public is used.
         before: those of the publication before; without it nothing is said of two publications.
         chosen: which systems to look at, by name; all unless told.
+        exact_seconds: how long to solve for true ranges, all systems together; 0: not at all.
         workers: how many processes at the same time.
     """
     begun = time.monotonic()
@@ -55,21 +58,25 @@ def audit_folder(
         if chosen is None or chosen("/".join(map(str, system)))
     ]
     folders = (folder, before) if before else (folder,)
-    tasks = [Task(folders, system, scheme) for system, _ in systems]
     cells = sum(size for _, size in systems)
-    done = _all_done(tasks, workers if cells > WORTH_A_PROCESS else 1)
+    busy = min(workers if cells > WORTH_A_PROCESS else 1, max(len(systems), 1))
+    tasks = [
+        Task(folders, system, scheme, exact_seconds * busy * size / cells)
+        for system, size in systems
+    ]
+    done = _all_done(tasks, busy)
     return Audit(tuple(sorted(done, key=lambda one: one.system)), time.monotonic() - begun)
 
 
 def _all_done(tasks: list[Task], workers: int) -> list[SystemAudit]:
-    if workers < 2 or len(tasks) < 2:
+    if workers < 2:
         return [carry_out(task) for task in tasks]
     spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=spawned) as pool:
+    with ProcessPoolExecutor(workers, mp_context=spawned) as pool:
         return list(pool.map(carry_out, tasks))
 
 
 def carry_out(task: Task) -> SystemAudit:
     """Audit one system."""
     publications = [Publication(folder) for folder in task.folders]
-    return audit_system(publications, task.system, task.scheme)
+    return audit_system(publications, task.system, task.scheme, task.exact_seconds)

@@ -23,6 +23,7 @@ KINDS: Mapping[str, str] = {
     "bounds_n": "the size of a hidden group lies in an interval that is too narrow",
     "bounds_proficient": "a count of proficient students lies in an interval too narrow",
     "bounds_level": "a count at a level lies in an interval that is too narrow",
+    "range": "the range of a hidden group's count, solved for exactly, is too narrow",
     "none": "nobody of a hidden group can be proficient, or at a level",
     "all": "everybody of a hidden group must be proficient, or not at one level",
     "bounds_coded": "the count behind a coded rate follows from bounds",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from validation.audit.attacks import look_at_shown, look_at_view, may_be_small
+from validation.audit.exact import Clock, look_at_ranges
 from validation.audit.finder import Finder
 from validation.audit.other_counts import look_at_others
 from validation.audit.published import Publication, System
@@ -19,6 +20,7 @@ def audit_system(
     publications: Sequence[Publication],
     system: System,
     scheme: Scheme,
+    exact_seconds: float = 0,
     absent_is_empty: bool = False,
 ) -> SystemAudit:
     """Return what falls in one system.
@@ -27,6 +29,7 @@ def audit_system(
         publications: the one to audit, and if there is one the publication before.
         system: school_year, assessment, subject, test_window.
         scheme: the public configuration.
+        exact_seconds: how long to solve for true ranges; 0: not at all.
         absent_is_empty: whether the reader holds that a cell without a row has no students.
     """
     view = read_views(publications[:1], system, scheme)[0]
@@ -36,6 +39,8 @@ def audit_system(
     look_at_others(finder, publications[0], pairs)
     if len(publications) > 1:
         look_at_releases(finder, publications, absent_is_empty)
+    if exact_seconds:
+        look_at_ranges(finder, bounds, Clock(exact_seconds))
     order = attrgetter("kind", "cell", "statistic", "mart")
     hidden = int(may_be_small(finder, bounds).sum())
     falls = tuple(sorted(finder.falls, key=order))

@@ -17,6 +17,8 @@ from validation.audit.told import HERE, Told, told_by_derived
 
 # A rate is published rounded to so much.
 ROUNDED_BY = 0.05
+# How far beside what is listed cells are looked at; on real tables a third ring finds no more.
+RINGS = 2
 MEASURES = ("n_tested", "n_proficient", "pct_proficient", "mean_scale_score", "rate_coding",
             "n_enrolled", "pct_participation")  # fmt: skip
 
@@ -66,8 +68,13 @@ class _Read:
     told: list[Told]
 
 
-def read_views(publications: Sequence[Publication], system: System, scheme: Scheme) -> list[View]:
-    """Return all that each publication tells of a system, over the cells of all of them."""
+def read_views(
+    publications: Sequence[Publication], system: System, scheme: Scheme, rings: int = RINGS
+) -> list[View]:
+    """Return all that each publication tells of a system, over the cells of all of them.
+
+    `rings` says how far beside what is listed cells are looked at, see `Lattice`.
+    """
     words = Words.of(scheme)
     read = [_read(publication, system, words) for publication in publications]
     schools = (one for publication in publications for one in publication.schools(system[0]))
@@ -82,6 +89,7 @@ def read_views(publications: Sequence[Publication], system: System, scheme: Sche
         np.concatenate([part.codes for part in parts]),
         np.concatenate([part.key for part in parts]),
         np.concatenate(shown),
+        rings,
     )
     return [_filled(cells, one, scheme, system[1]) for one in read]
 
