@@ -1,10 +1,11 @@
 """The true range of each hidden group's counts, by linear programming.
 
 Bounds that are drawn along lines one by one are certain but may be too wide. Here all lines of a
-district hold at once, within those bounds: each optimum is one more table that fits what is
-published, so a count that has been seen three apart is that wide. Random directions show it of most
-at once; of the rest the smallest and the greatest are solved for one by one, until the time is up.
-What lies above the district is known to it by its bounds alone.
+block hold at once, within those bounds: each optimum is one more table that fits, so a count that
+has been seen three apart is that wide. Random directions show it of most at once; of the rest the
+smallest and the greatest are solved for one by one, until the time is up. A block is a district
+with its schools or, where that is too large to be solved, each organisation by itself; what lies
+outside is known to it by the bounds alone.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from validation.audit.view import View
 SEED = 11
 DIRECTIONS = 12
 SLIP = 1e-6
+SECONDS = 600.0
+# A program with more open cells than this takes minutes to solve once.
+LARGEST = 3_000
 STATISTICS = (TESTED, PROFICIENT, "not proficient")
 
 
@@ -38,9 +42,14 @@ class Clock:
     begun: float = field(default_factory=time.monotonic)
 
     @property
+    def left(self) -> float:
+        """Return how many seconds are left."""
+        return self.seconds - (time.monotonic() - self.begun)
+
+    @property
     def is_over(self) -> bool:
         """Return whether the time is up."""
-        return time.monotonic() - self.begun > self.seconds
+        return self.left < 0
 
 
 @dataclass
@@ -72,25 +81,40 @@ class Program:
         count = len(block)
         position = np.full(view.cells.size, -1)
         position[block] = np.arange(count)
-        self.equal = _equal(view.cells, position, count)
-        self.below = _below(view.cells, position, count, bounds.n.width > 0)
-        self.low = np.append(bounds.n.low[block], bounds.proficient.low[block])
-        self.high = np.append(bounds.n.high[block], bounds.proficient.high[block])
+        low = np.append(bounds.n.low[block], bounds.proficient.low[block])
+        high = np.append(bounds.n.high[block], bounds.proficient.high[block])
+        self.fixed = np.where(low == high, low, 0)
+        self.free = np.flatnonzero(low < high)
+        self.limits = np.column_stack([low, high])[self.free]
+        self.equal, self.sums = self._open(_equal(view.cells, position, count))
+        below = _below(view.cells, position, count, bounds.n.width > 0)
+        self.below, self.tops = self._open(below)
 
-    def best(self, direction: Floats) -> Floats | None:
+    def _open(self, rows: sparse.csr_array) -> tuple[sparse.csr_array | None, Floats | None]:
+        """Return the rows that have something open, and what it sums to."""
+        right = -(rows @ self.fixed)
+        rows = rows[:, self.free]
+        some = np.diff(rows.indptr) > 0
+        return (rows[some], right[some]) if some.any() else (None, None)
+
+    def best(self, direction: Floats, seconds: float = SECONDS) -> Floats | None:
         """Return n, p and n - p, a row each, of the table least in a direction; None for none."""
-        found = linprog(
-            direction,
-            A_ub=self.below if self.below.shape[0] else None,
-            b_ub=np.zeros(self.below.shape[0]) if self.below.shape[0] else None,
-            A_eq=self.equal if self.equal.shape[0] else None,
-            b_eq=np.zeros(self.equal.shape[0]) if self.equal.shape[0] else None,
-            bounds=np.column_stack([self.low, self.high]),
-            method="highs",
-        )
-        if found.x is None:
-            return None
-        n, proficient = np.split(found.x, 2)
+        table = self.fixed.copy()
+        if len(self.free):
+            found = linprog(
+                direction[self.free],
+                A_ub=self.below,
+                b_ub=self.tops,
+                A_eq=self.equal,
+                b_eq=self.sums,
+                bounds=self.limits,
+                method="highs",
+                options={"time_limit": max(seconds, 0.1)},
+            )
+            if found.status != 0:
+                return None
+            table[self.free] = found.x
+        n, proficient = np.split(table, 2)
         return np.stack([n, proficient, n - proficient])
 
     def direction(self, weights: Floats) -> Floats:
@@ -133,24 +157,37 @@ def _below(cells: Cells, position: Ints, count: int, open_: Flags) -> sparse.csr
     )
 
 
-def blocks_of(cells: Cells) -> Iterator[Ints]:
-    """Yield the cells of each district with its schools, and those of what lies above districts."""
+def blocks_of(cells: Cells, is_open: Flags) -> Iterator[tuple[str, Ints]]:
+    """Yield what is solved together and what that is: a district, or a single organisation.
+
+    Above districts are `all` and the networks. `is_open` says which cells have anything open.
+    """
+    places = cells.words.places
+    district = np.array([_district(place, places) for place in places])
     of = np.zeros(cells.size, dtype=np.int64)
-    districts = {place: n for n, place in enumerate(cells.words.places, start=1)}
-    number = np.array([_district(place, districts) for place in cells.words.places])
-    of[: cells.named] = number[cells.organisation]
+    of[: cells.named] = cells.organisation
     lines = cells.lines
     slack = lines.child >= cells.named
     of[lines.child[slack]] = of[lines.parent[lines.row[slack]]]
-    order = np.argsort(of, kind="stable")
-    yield from np.split(order, np.flatnonzero(np.diff(of[order])) + 1)
+    for block in _apart(district[of]):
+        if is_open[block].sum() <= LARGEST:
+            yield "district", block
+        else:
+            for own in _apart(of[block]):
+                yield "organisation", block[own]
 
 
-def _district(place: tuple[str, str], districts: dict[tuple[str, str], int]) -> int:
+def _apart(number: Ints) -> list[Ints]:
+    """Return the positions of each number."""
+    order = np.argsort(number, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
+
+
+def _district(place: tuple[str, str], places: dict[tuple[str, str], int]) -> int:
     level, own = place
     if level in ("all", "network"):
-        return 0
-    return districts[("district", own.rpartition("/")[0] if level == "school" else own)]
+        return -1
+    return places[("district", own.rpartition("/")[0] if level == "school" else own)]
 
 
 def look_at_ranges(finder: Finder, bounds: Bounds, clock: Clock) -> None:
@@ -158,12 +195,16 @@ def look_at_ranges(finder: Finder, bounds: Bounds, clock: Clock) -> None:
     wanted = may_be_small(finder, bounds)
     for interval in (bounds.n, bounds.proficient, bounds.others):
         wanted &= interval.width >= finder.scheme.width
-    for block in blocks_of(finder.view.cells):
+    is_open = (bounds.n.width > 0) | (bounds.proficient.width > 0)
+    for kind, block in blocks_of(finder.view.cells, is_open):
         if wanted[block].any():
-            _look_at_block(finder, Program(finder.view, bounds, block), wanted[block], clock)
+            program = Program(finder.view, bounds, block)
+            wide = _look_at_block(finder, program, wanted[block], clock)
+            finder.count(f"hidden cells shown to be wide enough in their {kind}", wide)
 
 
-def _look_at_block(finder: Finder, program: Program, wanted: Flags, clock: Clock) -> None:
+def _look_at_block(finder: Finder, program: Program, wanted: Flags, clock: Clock) -> int:
+    """Return of how many cells the ranges are shown to be wide enough."""
     count = len(wanted)
     seen = Ranges(np.full((3, count), np.inf), np.full((3, count), -np.inf))
     rng = np.random.default_rng(SEED)
@@ -174,34 +215,36 @@ def _look_at_block(finder: Finder, program: Program, wanted: Flags, clock: Clock
             break
         signs = rng.choice([-1.0, 1.0], size=(3, count)) * open_
         for side in (1, -1):
-            table = program.best(program.direction(side * signs))
-            if table is None:
-                finder.count("hidden cells not looked at: no table fits", int(wanted.sum()))
-                return
-            seen.see(table)
+            table = program.best(program.direction(side * signs), clock.left)
+            if table is not None:
+                seen.see(table)
         open_ &= seen.width < least
     _solve_rest(finder, program, seen, open_, clock)
-    is_wide = wanted & (seen.width >= least).all(axis=0)
-    finder.count("hidden cells shown to be wide enough", int(is_wide.sum()))
+    return int((wanted & (seen.width >= least).all(axis=0)).sum())
 
 
 def _solve_rest(finder: Finder, program: Program, seen: Ranges, open_: Flags, clock: Clock) -> None:
     """Solve one by one for what no direction has shown to be wide; note what is not."""
     for statistic, cell in np.argwhere(open_).tolist():
-        if seen.width[statistic, cell] >= finder.scheme.width:
-            open_[statistic, cell] = False
-            continue
         if clock.is_over:
             break
-        for side in (1.0, -1.0):
-            weights = np.zeros(open_.shape)
-            weights[statistic, cell] = side
-            table = program.best(program.direction(weights))
-            if table is not None:
-                seen.see(table)
-        if seen.width[statistic, cell] < finder.scheme.width:
-            position = np.array([program.block[cell]])
-            finder.note("range", position, STATISTICS[statistic])
-        open_[statistic, cell] = False
-    not_looked_at = int(open_.any(axis=0).sum())
-    finder.count("hidden cells not looked at: the time was up", not_looked_at)
+        if seen.width[statistic, cell] >= finder.scheme.width:
+            open_[statistic, cell] = False
+        elif _solve(program, seen, (statistic, cell), clock):
+            open_[statistic, cell] = False
+            if seen.width[statistic, cell] < finder.scheme.width:
+                position = np.array([program.block[cell]])
+                finder.note("range", position, STATISTICS[statistic])
+    finder.count("hidden cells not looked at: the time was up", int(open_.any(axis=0).sum()))
+
+
+def _solve(program: Program, seen: Ranges, at: tuple[int, int], clock: Clock) -> bool:
+    """Solve for the smallest and greatest of one count; return whether both were found."""
+    for side in (1.0, -1.0):
+        weights = np.zeros(seen.low.shape)
+        weights[at] = side
+        table = program.best(program.direction(weights), clock.left)
+        if table is None:
+            return False
+        seen.see(table)
+    return True

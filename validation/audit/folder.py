@@ -32,7 +32,7 @@ class Task:
     exact_seconds: float = 0
 
 
-def audit_folder(
+def audit_folder(  # noqa: PLR0913  all but two have defaults that most callers want
     folder: Path,
     catalogue: Catalogue,
     before: Path | None = None,

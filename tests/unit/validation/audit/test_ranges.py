@@ -37,5 +37,5 @@ def test_without_time_nothing_is_said_to_be_wide(finder):
     bounds = bounds_of(finder.view)
     look_at_ranges(finder, bounds, Clock(-1))
     assert finder.falls == set()
-    assert finder.figures["hidden cells shown to be wide enough"] == 0
+    assert finder.figures["hidden cells shown to be wide enough in their district"] == 0
     assert finder.figures["hidden cells not looked at: the time was up"] > 0
