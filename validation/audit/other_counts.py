@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from validation.audit.attacks import solved
+from validation.audit.bounds import UNBOUNDED, Bounds, Interval, Propagation
 from validation.audit.finder import Finder
 from validation.audit.keys import Floats
 from validation.audit.nested import Pairs
@@ -19,20 +20,28 @@ from validation.audit.told import SHOWN
 from validation.audit.view import ROUNDED_BY, SLIP
 
 GROWTH = "mart_growth"
+TRANSITION = "mart_transition"
 
 
-def look_at_others(finder: Finder, publication: Publication, pairs: Pairs) -> None:
+def look_at_others(finder: Finder, publication: Publication, pairs: Pairs, bounds: Bounds) -> None:
     """Find what falls of the matched, of those with growth, and of the enrolled."""
     for kind, mart, statistic, value in (
         *_matched(finder, publication),
+        *_moved_between_levels(finder, publication),
         *_enrolled(finder),
     ):
         if not np.isnan(value).all():
-            _look_at(finder, pairs, value, (kind, mart, statistic))
+            of_tested = kind == "span_matched"
+            most = bounds.n.high if of_tested else np.full(len(value), UNBOUNDED)
+            _look_at(finder, pairs, value, (kind, mart, statistic), most)
 
 
-def _look_at(finder: Finder, pairs: Pairs, value: Floats, named: tuple[str, str, str]) -> None:
+def _look_at(
+    finder: Finder, pairs: Pairs, value: Floats, named: tuple[str, str, str], most: Floats
+) -> None:
+    """Find what falls of one count; `most` is what it is at most where it is not told."""
     kind, mart, statistic = named
+    spread = Propagation(finder.view.cells)
     finder.note("below_minimum", np.flatnonzero(finder.small(value)), statistic, mart)
     apart = value[pairs.outer] - value[pairs.inner]
     finder.note("nested", pairs.inner[finder.small(apart)], statistic, mart)
@@ -40,6 +49,12 @@ def _look_at(finder: Finder, pairs: Pairs, value: Floats, named: tuple[str, str,
     follows, number = solved(finder, cells.lines.matrix(cells.size), value)
     follows[cells.named :] = False
     finder.note(kind, np.flatnonzero(follows & finder.small(number)), statistic, mart)
+    interval = Interval(np.nan_to_num(value), np.where(np.isnan(value), most, value))
+    spread.along(interval)
+    open_ = np.isnan(value) & (interval.high >= 1) & (interval.low < finder.scheme.minimum)
+    narrow = open_ & (interval.width < finder.scheme.width) & (most >= finder.scheme.width)
+    narrow[cells.named :] = False
+    finder.note("bounds_other", np.flatnonzero(narrow), statistic, mart)
 
 
 def _matched(finder: Finder, publication: Publication) -> Iterator[tuple[str, str, str, Floats]]:
@@ -60,6 +75,28 @@ def _matched(finder: Finder, publication: Publication) -> Iterator[tuple[str, st
             ("without growth", tested - growth),
         ):
             yield "span_matched", GROWTH, statistic, value
+
+
+def _moved_between_levels(
+    finder: Finder, publication: Publication
+) -> Iterator[tuple[str, str, str, Floats]]:
+    """Yield the sums of a cell's transitions: all matched, and those at each level before."""
+    columns = ("prior_year", "prior_window", "prior_level", "n")
+    rows = publication.rows(TRANSITION, columns, finder.view.cells.words, SHOWN, finder.system)
+    for of in _apart(rows, columns[:2]):
+        yield "span_matched", TRANSITION, "n_matched", _summed(finder, of)
+        for level in np.unique(of["prior_level"]):
+            before = of.only(of["prior_level"] == level)
+            yield "span_matched", TRANSITION, f"level {level:.0f} before", _summed(finder, before)
+
+
+def _summed(finder: Finder, rows: Rows) -> Floats:
+    """Return the sum of each cell's rows; nan where it has none, or one that is not told."""
+    cells = finder.view.cells
+    at = cells.at(rows.key)
+    there = at >= 0
+    total = np.bincount(at[there], weights=rows["n"][there], minlength=cells.size)
+    return np.where(np.bincount(at[there], minlength=cells.size) > 0, total, np.nan)
 
 
 def _apart(rows: Rows, columns: tuple[str, ...]) -> Iterator[Rows]:

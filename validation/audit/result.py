@@ -27,6 +27,7 @@ KINDS: Mapping[str, str] = {
     "none": "nobody of a hidden group can be proficient, or at a level",
     "all": "everybody of a hidden group must be proficient, or not at one level",
     "bounds_coded": "the count behind a coded rate follows from bounds",
+    "bounds_other": "a hidden count of matched or not tested lies in an interval too narrow",
     "moved": "a cell that was published before has moved by fewer students than the minimum",
     "changed_records": "a cell of the same size as before shows another result",
     "two_releases": "a small group follows from two publications together",

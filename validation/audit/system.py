@@ -36,7 +36,7 @@ def audit_system(
     finder = Finder(view, scheme, system)
     look_at_shown(finder)
     bounds, pairs = look_at_view(finder, absent_is_empty)
-    look_at_others(finder, publications[0], pairs)
+    look_at_others(finder, publications[0], pairs, bounds)
     if len(publications) > 1:
         look_at_releases(finder, publications, absent_is_empty)
     if exact_seconds:

@@ -255,6 +255,18 @@ def test_a_few_matched_students_that_follow_fall(safe):
     assert ("span_matched", "school/D/1", "n_matched") in found(safe)
 
 
+def test_the_sum_of_transitions_tells_how_many_are_matched(safe):
+    at = {"prior_year": 2029, "prior_window": "annual", "org_level": "school", "org_id": "D/2"}
+    levels = [(before, now) for before in (1, 2, 3, 4) for now in (1, 2, 3, 4)]
+    rows = [{**at, "prior_level": a, "performance_level": b, "n": 6} for a, b in levels]
+    whole = [{**row, "org_level": "district", "org_id": "D"} for row in rows]
+    whole[0]["n"] += 5
+    add_rows(safe, "mart_transition", rows + whole)
+    falls = found(safe)
+    assert ("span_matched", "school/D/1", "n_matched") in falls
+    assert ("span_matched", "school/D/1", "level 1 before") in falls
+
+
 def test_a_few_students_without_a_score_fall(safe):
     at = {"org_id": "D/2", "ethnicity": "all", "gender": "all"}
     alter(safe, "mart_achievement", at, n_enrolled=220.0, pct_participation=95.5)
