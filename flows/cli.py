@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.audit_cli import register as register_audit
 from flows.database_cli import database_app
 from flows.embargo_cli import embargo_app
 from flows.measures_cli import register as register_measures
@@ -37,6 +38,7 @@ app.add_typer(database_app, name="db")
 app.add_typer(pseudonyms_app, name="pseudonyms")
 register_workspace(app)
 register_measures(app)
+register_audit(app)
 
 Engine = Annotated[str, typer.Option(help="prefect: orchestrated and shown; direct: no server.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Loads at the same time.")]
