@@ -27,8 +27,8 @@ HOW = (
     "A row with something in `unparsed` did not part into columns: write its values into them.",
     "Of two rows that contradict each other, correct the wrong one; made the same as the right"
     " one, it is set aside as its copy.",
-    "A cell that begins with = + - or @ is text and no formula; keep it so. In CSV it is as it"
-    " came: a spreadsheet program may take it for a formula, so rather use a workbook (.xlsx).",
+    "A cell that begins with = + - or @ is text and no formula; keep it so. In CSV it has an"
+    " apostrophe before it, which `roci quarantine replay` takes away again.",
     "This file holds students' data: keep it where only you can read it, delete it afterwards.",
 )
 
