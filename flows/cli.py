@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.embargo_cli import embargo_app
+from flows.forget_cli import register as register_forget
 from flows.measures_cli import register as register_measures
 from flows.quarantine_cli import quarantine_app
 from flows.sources_cli import sources_app
@@ -35,6 +36,7 @@ app.add_typer(embargo_app, name="embargo")
 app.add_typer(database_app, name="db")
 register_workspace(app)
 register_measures(app)
+register_forget(app)
 
 Engine = Annotated[str, typer.Option(help="prefect: orchestrated and shown; direct: no server.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Loads at the same time.")]
@@ -261,6 +263,18 @@ def database_init() -> int:
     from flows.reporting import init_database
 
     return init_database(opened())
+
+
+@database_app.command("access-log")
+@told
+def access_log(
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 100,
+    json: Json = False,
+) -> int:
+    """Show who had restricted rows written out: when, by what, how many, where to."""
+    from flows.reporting import show_accesses
+
+    return show_accesses(opened(), limit=limit, as_json=json)
 
 
 if __name__ == "__main__":

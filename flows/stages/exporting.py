@@ -13,6 +13,7 @@ from configs.models import CodeWords
 from configs.source_models import Source
 from flows.context import Context
 from transforms.pieces import UNPARSED
+from warehouse.accesses import Access
 from warehouse.ledger_records import RejectedReason
 from warehouse.spreadsheets import ENDINGS, WORKBOOK, Sheet, write_spreadsheet
 
@@ -89,6 +90,9 @@ def export_rows(
     codes = context.catalogue.codes
     sheets = [_rows_sheet(context, load_id, exported), _words_sheet(exported, codes)]
     write_spreadsheet(path, sheets)
+    context.accesses.note(
+        Access("quarantine export", "rejected rows", str(path), len(exported.rows), load_id)
+    )
     return path, len(exported.rows)
 
 
