@@ -19,17 +19,22 @@ from functools import cached_property
 from io import SEEK_END
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BLOCK = 1 << 20
 OVERLAP = 512
 IN_MEMORY = 1 << 26
 DEEPEST = 4
 HEAD = 1 << 16
+LONG_LINE = 24
 # Anywhere in bytes that are no text: digests and numbers would hold a shorter one by chance.
 LONG = 8
 # As a word of its own, or anywhere in records of fixed width.
 SHORT = 5
+DISTRICT = "district_id"
 PARQUET, SQLITE, GZIP, ZIP = b"PAR1", b"SQLite format 3\x00", b"\x1f\x8b", b"PK\x03\x04"
 UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 # A text without any of them has records of fixed width.
@@ -43,14 +48,20 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Search:
-    """The ids of one student, in every spelling that the data has."""
+    """The ids of one student, in every spelling that the data has.
+
+    `district_id`: rows of a table that are of another district are of another student; null where
+    an id is one student's wherever it stands.
+    """
 
     ids: frozenset[str]
+    district_id: str | None = None
 
     @classmethod
-    def of(cls, ids: Collection[str]) -> Search:
+    def of(cls, ids: Collection[str], district_id: str | None = None) -> Search:
         """Return the search for these ids; the zeros before one do not count."""
-        return cls(frozenset(one.strip().lstrip("0") or one.strip() for one in ids))
+        plain = frozenset(one.strip().lstrip("0") or one.strip() for one in ids)
+        return cls(plain, district_id)
 
     @property
     def too_short(self) -> int:
@@ -100,7 +111,8 @@ class Search:
         if head.startswith(PARQUET):
             return self._in_parquet(stream)
         if head == SQLITE and path is not None:
-            return self._in_bytes(stream, self._anywhere) or self._in_sqlite(path)
+            is_anywhere = self.district_id is None and self._in_bytes(stream, self._anywhere)
+            return is_anywhere or self._in_sqlite(path)
         if depth < DEEPEST and head.startswith(GZIP):
             with gzip.open(stream) as unpacked:
                 return self._in_part(unpacked, depth)  # type: ignore[arg-type]
@@ -132,8 +144,7 @@ class Search:
         encoding = UTF_16.get(head[:2])
         if encoding is not None:
             return self._in_bytes(stream, self._words, encoding)
-        parted = len(_PARTING.findall(head)) * 100 > len(head) or b"\n" not in head
-        return self._in_bytes(stream, self._words if parted else self._within)
+        return self._in_bytes(stream, self._within if _runs_together(head) else self._words)
 
     def _in_bytes(
         self, stream: BinaryIO, pattern: re.Pattern[bytes] | None, encoding: str | None = None
@@ -153,19 +164,31 @@ class Search:
 
         try:
             file = pq.ParquetFile(stream)
-            stream.seek(-(file.metadata.serialized_size + len(PARQUET)), SEEK_END)
-            found = self._in_bytes(stream, self._anywhere)
+            names, found = file.schema_arrow.names, 0
+            is_told = self.district_id is not None and DISTRICT in names
+            if not is_told:
+                stream.seek(-(file.metadata.serialized_size + len(PARQUET)), SEEK_END)
+                found = self._in_bytes(stream, self._anywhere)
             for number in range(file.num_row_groups):
-                found += sum(map(self._in_column, file.read_row_group(number).columns))
+                rows = file.read_row_group(number)
+                rows = self._of_district(rows) if is_told else rows
+                found += sum(map(self._in_column, rows.columns))
         except pa.ArrowException as error:
             raise Unreadable("parquet") from error
         return found
 
-    def _in_column(self, column: object) -> int:
+    def _of_district(self, rows: pa.Table) -> pa.Table:
+        """Return the rows that are of the district, or do not say of which."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        assert isinstance(column, pa.ChunkedArray)
+        same = pc.equal(pc.cast(rows[DISTRICT], pa.string()), self.district_id)
+        return rows.filter(pc.fill_null(same, True))
+
+    def _in_column(self, column: pa.ChunkedArray) -> int:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         if (
             self.words is None
             or pa.types.is_boolean(column.type)
@@ -181,16 +204,27 @@ class Search:
     def _in_sqlite(self, path: Path) -> int:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as con:
             con.text_factory = lambda raw: raw.decode("utf-8", "replace")
-            tables = [
-                name for (name,) in con.execute("SELECT name FROM sqlite_master WHERE type='table'")
-            ]
-            rows = (row for name in tables for row in con.execute(f"SELECT * FROM {_named(name)}"))
+            tables = con.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
+            rows = (row for (name,) in tables for row in self._rows(con, name))
             return sum(self.in_text("\n".join(map(str, row))) for row in rows)
+
+    def _rows(self, con: sqlite3.Connection, table: str) -> sqlite3.Cursor:
+        columns = {row[1] for row in con.execute(f"PRAGMA table_info({_named(table)})")}
+        query = f"SELECT * FROM {_named(table)}"
+        if self.district_id is None or DISTRICT not in columns:
+            return con.execute(query)
+        return con.execute(f"{query} WHERE coalesce({DISTRICT}, ?1) = ?1", [self.district_id])
 
 
 def _pattern(ids: Collection[str], shortest: int, form: bytes) -> re.Pattern[bytes] | None:
     told = [re.escape(one.encode("utf-8")) for one in sorted(ids) if len(one) >= shortest]
     return re.compile(form % b"|".join(told), re.IGNORECASE) if told else None
+
+
+def _runs_together(head: bytes) -> bool:
+    """Return whether a text has records of fixed width: long lines that nothing parts."""
+    is_parted = len(_PARTING.findall(head)) * 100 > len(head)
+    return not is_parted and max(map(len, head.splitlines()), default=0) >= LONG_LINE
 
 
 def _blocks(stream: BinaryIO, encoding: str | None) -> Iterator[bytes]:

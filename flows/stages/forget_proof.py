@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from flows.context import Context
+from flows.stages.forget_survey import district_of, is_others_file
 from flows.stages.forget_target import Target, personal_tables
 from warehouse.forgotten import KEY_FILE
 from warehouse.lake_forgetting import rows_of
@@ -36,7 +37,11 @@ def remaining(
     home = context.workspace.home
     found: Counter[str] = Counter()
     for path in _all_files(home) if paths is None else paths:
-        count = _in_name(target, path) + _by_rows(context, target, path) + _by_ids(target, path)
+        count = (
+            _in_name(target, path)
+            + _by_rows(context, target, path)
+            + _by_ids(context, target, path)
+        )
         if count:
             found[_place(target, path.relative_to(home))] += count
     if paths is None:
@@ -77,13 +82,30 @@ def _in_name(target: Target, path: Path) -> int:
     return int(target.search is not None and target.search.in_text(path.name))
 
 
-def _by_ids(target: Target, path: Path) -> int:
-    if target.search is None:
+def _by_ids(context: Context, target: Target, path: Path) -> int:
+    if target.search is None or _is_of_others(context, target, path):
         return 0
     try:
         return target.search.in_file(path)
     except Unreadable:
         return UNREAD
+
+
+def _is_of_others(context: Context, target: Target, path: Path) -> bool:
+    """Return whether a file is of another district, in whose files a number may be another's."""
+    workspace = context.workspace
+    if path.is_relative_to(workspace.landing):
+        district = district_of(context, path)
+        return district is not None and district != target.district_id
+    if not target.is_shared:
+        return False
+    if path.is_relative_to(workspace.raw):
+        return is_others_file(context, target, path.name)
+    if path.is_relative_to(workspace.quarantine):
+        load_id = path.name.partition(".")[0]
+        sha256 = next((one.sha256 for one in context.ledger.loads() if one.load_id == load_id), "")
+        return is_others_file(context, target, sha256 or "")
+    return False
 
 
 def _by_rows(context: Context, target: Target, path: Path) -> int:

@@ -115,6 +115,10 @@ class _Survey:
         return dict(found)
 
     @cached_property
+    def _by_id(self) -> dict[str, list[Load]]:
+        return {load.load_id: [load] for of in self._loads.values() for load in of}
+
+    @cached_property
     def _in_lake(self) -> dict[str, Rows]:
         """Return how many rows of each load the lake has in any version that is kept."""
         found: dict[str, Rows] = {}
@@ -155,6 +159,8 @@ class _Survey:
     def _holds_student(self, path: Path, loads: list[Load], is_loaded: bool) -> bool | None:
         search = self.target.search
         assert search is not None
+        if self._is_of_others(loads):
+            return False
         try:
             if search.in_file(path):
                 return True
@@ -163,6 +169,10 @@ class _Survey:
         if not search.too_short or is_loaded:
             return False
         return self._by_reading(loads)
+
+    def _is_of_others(self, loads: list[Load]) -> bool:
+        """Return whether a file is of another district, whose students have one of the ids too."""
+        return self.target.is_shared and _are_of_others(self.target, loads)
 
     def _holds_part(self, loads: list[Load], is_loaded: bool) -> bool | None:
         """Return whether a file has rows of the district and year: as a file of others, not."""
@@ -207,7 +217,8 @@ class _Survey:
         for path in sorted(one for one in folder.rglob("*") if one.is_file()):
             own = path.name.partition(".")[0]
             named = own in loads or own in repairs
-            if named or self._is_met(path) or self._is_stray(path, own):
+            foreign = self._is_of_others(self._by_id.get(own, []))
+            if named or (not foreign and self._is_met(path)) or self._is_stray(path, own):
                 yield path
 
     def _is_stray(self, path: Path, own: str) -> bool:
@@ -232,20 +243,21 @@ class _Survey:
         for path in sorted(one for one in folder.rglob("*") if one.is_file()):
             if path.name.endswith(NOTE) and path.with_name(path.name[: -len(NOTE)]).exists():
                 continue
-            if self._is_met(path) or self._is_of_district(path) or _sha256(path) in gone:
+            met = not self._is_of_another_district(path) and self._is_met(path)
+            if met or self._is_of_district(path) or _sha256(path) in gone:
                 yield path
                 note = path.with_name(path.name + NOTE)
                 yield from [note] if note.exists() else []
 
     def _is_of_district(self, path: Path) -> bool:
         """Return whether a file lies in the district's folder, or lay there when it was refused."""
+        whole = self.target.school_year is None and not self.target.ids
         district = self.target.district_id
-        if district is None or self.target.school_year is not None or self.target.ids:
-            return False
-        parts = path.relative_to(self.context.workspace.landing).parts
-        note = path.with_name(path.name + NOTE)
-        told = note.read_text("utf-8", "replace") if note.exists() else ""
-        return parts[0] == district or f"{DISTRICT_IN_NOTE}{district}\n" in told
+        return whole and district is not None and district_of(self.context, path) == district
+
+    def _is_of_another_district(self, path: Path) -> bool:
+        district = district_of(self.context, path)
+        return district is not None and district != self.target.district_id
 
     def _reports(self) -> Iterator[Path]:
         """Yield comparisons, and marts of an earlier day that hold any of it."""
@@ -259,6 +271,30 @@ class _Survey:
     def _has_rows(self, path: Path) -> bool:
         rows = rows_of(path, self.target.scope)
         return rows is not None and rows.matching > 0
+
+
+def district_of(context: Context, path: Path) -> str | None:
+    """Return the district whose folder of landing/ a file lies in, or lay in when it was refused.
+
+    Null where it is in none.
+    """
+    folders = path.relative_to(context.workspace.landing).parts[:-1]
+    if folders and context.workspace.landing / folders[0] != context.workspace.refused:
+        return folders[0] if not folders[0].startswith(".") else None
+    note = path.with_name(path.name.removesuffix(NOTE) + NOTE)
+    told = note.read_text("utf-8", "replace").splitlines() if note.exists() else []
+    named = [line.removeprefix(DISTRICT_IN_NOTE) for line in told]
+    return next((one for line, one in zip(told, named, strict=True) if one != line), None)
+
+
+def is_others_file(context: Context, target: Target, sha256: str) -> bool:
+    """Return whether every load of a raw file is of another district than the target's."""
+    return _are_of_others(target, [one for one in context.ledger.loads() if one.sha256 == sha256])
+
+
+def _are_of_others(target: Target, loads: list[Load]) -> bool:
+    districts = {load.district_id for load in loads}
+    return bool(districts) and districts.isdisjoint({None, target.district_id})
 
 
 def _rows(path: Path) -> int:

@@ -30,11 +30,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Target:
-    """Whose rows and whose ids. The ids are a student's: they stay in restricted storage."""
+    """Whose rows and whose ids. The ids are a student's: they stay in restricted storage.
+
+    `is_shared`: rows of other districts have one of the ids too, and are of other students as far
+    as anybody here can tell.
+    """
 
     district_id: str | None
     school_year: int | None
     ids: Ids = field(default_factory=dict, repr=False)
+    is_shared: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -44,7 +49,8 @@ class Target:
     @property
     def search(self) -> Search | None:
         """Return the search for the student's ids; null where no student is meant."""
-        return Search.of({one for ids in self.ids.values() for one in ids}) if self.ids else None
+        district = self.district_id if self.is_shared else None
+        return Search.of(self.all_ids, district) if self.ids else None
 
     @property
     def all_ids(self) -> frozenset[str]:
@@ -70,8 +76,9 @@ def target_of(context: Context, request: Request) -> Target:
         return Target(request.district_id, request.school_year)
     assert request.district_id is not None
     with duckdb.connect() as con:
-        ids = _Ids(context, con, request.district_id).of(request.student.strip(), request.column)
-    return Target(request.district_id, None, ids)
+        known = _Ids(context, con, request.district_id)
+        ids = known.of(request.student.strip(), request.column)
+        return Target(request.district_id, None, ids, known.are_of_others_too(ids))
 
 
 def _require_whom(request: Request) -> None:
@@ -97,9 +104,21 @@ class _Ids:
     def __init__(self, context: Context, con: duckdb.DuckDBPyConnection, district_id: str) -> None:
         self._con = con
         self._pairs = list(_used_pairs(context, con, district_id))
-        rows = [_rows_sql(path, district_id) for path in _files(context)]
+        rows = list(map(_rows_sql, _files(context)))
         told = " UNION ALL BY NAME ".join(rows) or f"SELECT {_nothing()} WHERE false"
-        con.execute(f"CREATE TEMP TABLE ids AS SELECT DISTINCT * FROM ({told})")
+        con.execute(f"CREATE TEMP TABLE all_ids AS SELECT DISTINCT * FROM ({told})")
+        con.execute(
+            f"CREATE TEMP VIEW ids AS SELECT * FROM all_ids "
+            f"WHERE district_id = {quoted(district_id)}"
+        )
+        self._district_id = district_id
+
+    def are_of_others_too(self, ids: Ids) -> bool:
+        """Return whether another district has rows with one of the ids, as whatever kind of id."""
+        every = sorted({one for found in ids.values() for one in found})
+        tests = " OR ".join(f"list_contains($1, {name})" for name in ID_COLUMNS)
+        query = f"SELECT count(*) FROM all_ids WHERE district_id <> $2 AND ({tests})"
+        return bool(self._con.execute(query, [every, self._district_id]).fetchall()[0][0])
 
     def of(self, student: str, column: str | None) -> Ids:
         """Return every id of the student who goes by this one, by the id's column."""
@@ -147,7 +166,7 @@ def _files(context: Context) -> Iterator[Path]:
         yield from sorted(context.lake.path(table).glob("source=*/partition=*/*.parquet"))
 
 
-def _rows_sql(path: Path, district_id: str) -> str:
+def _rows_sql(path: Path) -> str:
     import pyarrow.parquet as pq
 
     names = set(pq.read_schema(path).names)
@@ -155,7 +174,7 @@ def _rows_sql(path: Path, district_id: str) -> str:
         f"{name}::VARCHAR AS {name}" if name in names else f"NULL::VARCHAR AS {name}"
         for name in ID_COLUMNS
     )
-    return f"SELECT {told} FROM {_scan(path)} WHERE district_id = {quoted(district_id)}"
+    return f"SELECT {told}, district_id::VARCHAR AS district_id FROM {_scan(path)}"
 
 
 def _scan(path: Path) -> str:
@@ -163,7 +182,7 @@ def _scan(path: Path) -> str:
 
 
 def _nothing() -> str:
-    return ", ".join(f"NULL::VARCHAR AS {name}" for name in ID_COLUMNS)
+    return ", ".join(f"NULL::VARCHAR AS {name}" for name in (*ID_COLUMNS, "district_id"))
 
 
 def _used_pairs(

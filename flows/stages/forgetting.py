@@ -57,6 +57,7 @@ class Plan:
                 "district_id": self.target.district_id,
                 "school_year": self.target.school_year,
                 "ids": ids,
+                "is_shared": self.target.is_shared,
             }
         }
         return json.dumps(told)

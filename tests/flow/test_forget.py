@@ -195,7 +195,7 @@ def test_for_once_a_later_file_may_bring_the_student_again(context, years, tmp_p
 
 
 def test_the_student_of_another_district_stays(context, years, tmp_path):
-    path = results(tmp_path / "other.csv")
+    path = results(tmp_path / "other.csv", year=2022, score=2533)
     path.write_text(path.read_text().replace("01990176", "01990186"))
     ingest(context, path, OTHER)
     forget(context, Request(OTHER, None, STUDENT), Order(None, False, True), as_json=True)
@@ -203,6 +203,12 @@ def test_the_student_of_another_district_stays(context, years, tmp_path):
         "SELECT district_id, count(*) FROM {lake} WHERE student_id = '" + STUDENT + "' GROUP BY 1"
     )
     assert lake(context, kept) == [(HOME, 1)]
+    raw = [context.raw.path(context.ledger.load(one).sha256) for one in years.values()]
+    assert all(path.exists() for path in raw)
+    assert context.quarantine.read(years["second"]).num_rows == 2
+    assert lake(context, "SELECT count(*) FROM {lake} WHERE district_id = '" + OTHER + "'") == [
+        (39,)
+    ]
 
 
 def test_the_ledger_and_the_key_hold_no_id(context, years):
@@ -221,7 +227,7 @@ def test_the_ledger_and_the_key_hold_no_id(context, years):
 
 
 def test_a_district_goes_and_the_other_stays(context, years, tmp_path):
-    path = results(tmp_path / "other.csv")
+    path = results(tmp_path / "other.csv", year=2022, score=2533)
     path.write_text(path.read_text().replace("01990176", "01990186"))
     ingest(context, path, OTHER)
     forget(context, Request(HOME), Order(None, False, True), as_json=True)
