@@ -98,11 +98,6 @@ def take_up_forgetting(context: Context) -> Certificate | None:
     return _carry_out(context, Plan.read(path)) if path.exists() else None
 
 
-def is_unfinished(context: Context) -> bool:
-    """Return whether a forgetting was cut off, or could not be done to its end."""
-    return _plan_path(context).exists()
-
-
 def _plan_path(context: Context) -> Path:
     return context.workspace.work / FORGET_PLAN
 

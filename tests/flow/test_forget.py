@@ -19,6 +19,7 @@ from flows.context import Context, open_context
 from flows.explaining import explanation_lines
 from flows.forget_told import Order, forget, record
 from flows.locking import nightly_lock
+from flows.morning import status_lines, status_of
 from flows.running import run_again, run_build, run_ingest, run_nightly
 from flows.stages.exporting import export_rows
 from flows.stages.forget_proof import remaining
@@ -338,6 +339,7 @@ def test_what_cannot_be_taken_away_is_named_and_no_certificate_given(context, ye
     assert "notes.txt" in str(caught.value) and STUDENT not in str(caught.value)
     assert run_nightly(context).exit_code == 0
     assert context.forgotten.certificates()[0].ended_at is None
+    assert any("roci forget --go-on" in line for line in status_lines(status_of(context)))
     stray.unlink()
     run_nightly(context)
     assert context.forgotten.certificates()[0].ended_at is not None
