@@ -55,8 +55,8 @@ def test_comparisons_marts_of_a_day_and_backups_are_noted(context, load_id, tmp_
     back_up(context, tmp_path / "all.tar.gz", outside=True, logs=False)
     path = results(tmp_path / "later.csv", score=2510)
     (file,) = ingest_files(context, "results_csv", [path], "0199017")
-    later = load_incoming(context, file, suites=False).load_id
-    show_restatement(context, later, as_json=True)
+    load_incoming(context, file, suites=False)
+    show_restatement(context, load_id, as_json=True)
     told = noted(context, capsys)
     assert [one["verb"] for one in told] == [
         "restate", "backup", "marts build --as-of", "explain --compare"
