@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 
 from flows.context import Context
-from flows.stages.forget_survey import district_of, is_others_file
+from flows.stages.forget_survey import are_of_others, district_of
 from flows.stages.forget_target import Target, personal_tables
 from warehouse.forgotten import KEY_FILE
 from warehouse.lake_forgetting import rows_of
+from warehouse.ledger_records import Load
 from warehouse.sql_forgetting import OF_SCHOOLS, ids_in_postgres, rows_in_marts
 from warehouse.traces import Unreadable
 from warehouse.workspace import FORGET_PLAN
@@ -34,15 +37,10 @@ def remaining(
         target: whose.
         paths: only these files; by default every file of the workspace, and the SQL databases.
     """
-    home = context.workspace.home
+    home, look = context.workspace.home, _Look(context, target)
     found: Counter[str] = Counter()
     for path in _all_files(home) if paths is None else paths:
-        count = (
-            _in_name(target, path)
-            + _by_rows(context, target, path)
-            + _by_ids(context, target, path)
-        )
-        if count:
+        if count := look.into(path):
             found[_place(target, path.relative_to(home))] += count
     if paths is None:
         found.update(rows_in_marts(context.database, target.scope))
@@ -78,44 +76,62 @@ def _place(target: Target, inside: Path) -> str:
     return "/".join(parts)
 
 
-def _in_name(target: Target, path: Path) -> int:
-    return int(target.search is not None and target.search.in_text(path.name))
+@dataclass(frozen=True)
+class _Look:
+    """Looks into files for what is of a target."""
 
+    context: Context
+    target: Target
 
-def _by_ids(context: Context, target: Target, path: Path) -> int:
-    if target.search is None or _is_of_others(context, target, path):
-        return 0
-    try:
-        return target.search.in_file(path)
-    except Unreadable:
-        return UNREAD
+    def into(self, path: Path) -> int:
+        """Return how often a file holds some of it."""
+        search = self.target.search
+        named = search is not None and search.in_text(path.name)
+        return int(named) + self._by_rows(path) + self._by_ids(path)
 
+    def _by_ids(self, path: Path) -> int:
+        search = self.target.search
+        if search is None or self._is_of_others(path):
+            return 0
+        try:
+            return search.in_file(path)
+        except Unreadable:
+            return UNREAD
 
-def _is_of_others(context: Context, target: Target, path: Path) -> bool:
-    """Return whether a file is of another district, in whose files a number may be another's."""
-    workspace = context.workspace
-    if path.is_relative_to(workspace.landing):
-        district = district_of(context, path)
-        return district is not None and district != target.district_id
-    if not target.is_shared:
+    def _is_of_others(self, path: Path) -> bool:
+        """Return whether a file is of another district, in which a number may be another's."""
+        workspace = self.context.workspace
+        if path.is_relative_to(workspace.landing):
+            district = district_of(self.context, path)
+            return district is not None and district != self.target.district_id
+        if not self.target.is_shared:
+            return False
+        if path.is_relative_to(workspace.raw):
+            return are_of_others(self.target, self._by_file.get(path.name, []))
+        if path.is_relative_to(workspace.quarantine):
+            load = self._by_id.get(path.name.partition(".")[0])
+            return load is not None and are_of_others(self.target, [load])
         return False
-    if path.is_relative_to(workspace.raw):
-        return is_others_file(context, target, path.name)
-    if path.is_relative_to(workspace.quarantine):
-        load_id = path.name.partition(".")[0]
-        sha256 = next((one.sha256 for one in context.ledger.loads() if one.load_id == load_id), "")
-        return is_others_file(context, target, sha256 or "")
-    return False
 
+    @cached_property
+    def _by_id(self) -> dict[str, Load]:
+        return {load.load_id: load for load in self.context.ledger.loads()}
 
-def _by_rows(context: Context, target: Target, path: Path) -> int:
-    """Return how many rows of a Parquet file are of the target, where rows are of students."""
-    inside = path.relative_to(context.workspace.home).parts
-    is_public = inside[0] == "lake" and inside[1] not in personal_tables(context)
-    if path.suffix != ".parquet" or is_public or path.name.startswith(OF_SCHOOLS):
-        return 0
-    try:
-        rows = rows_of(path, target.scope)
-    except (pa.ArrowException, OSError):
-        return UNREAD if path.exists() else 0
-    return 0 if rows is None else rows.matching
+    @cached_property
+    def _by_file(self) -> dict[str | None, list[Load]]:
+        found: dict[str | None, list[Load]] = defaultdict(list)
+        for load in self._by_id.values():
+            found[load.sha256].append(load)
+        return found
+
+    def _by_rows(self, path: Path) -> int:
+        """Return how many rows of a Parquet file are of the target, where rows are students'."""
+        inside = path.relative_to(self.context.workspace.home).parts
+        is_public = inside[0] == "lake" and inside[1] not in personal_tables(self.context)
+        if path.suffix != ".parquet" or is_public or path.name.startswith(OF_SCHOOLS):
+            return 0
+        try:
+            rows = rows_of(path, self.target.scope)
+        except (pa.ArrowException, OSError):
+            return UNREAD if path.exists() else 0
+        return 0 if rows is None else rows.matching

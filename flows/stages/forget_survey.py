@@ -82,7 +82,7 @@ class _Survey:
 
     def holdings(self) -> Holdings:
         raw, unsure = self._raw_files()
-        gone = frozenset(raw) | set(self.context.forgotten.tombstones())
+        gone = frozenset(raw) | self._buried
         loads = tuple(load for sha, of in self._loads.items() if sha in gone for load in of)
         aside = tuple(self._set_aside(gone, {load.load_id for load in loads}))
         return Holdings(
@@ -113,6 +113,10 @@ class _Survey:
             if load.sha256 is not None:
                 found[load.sha256].append(load)
         return dict(found)
+
+    @cached_property
+    def _buried(self) -> frozenset[str]:
+        return frozenset(self.context.forgotten.tombstones())
 
     @cached_property
     def _by_id(self) -> dict[str, list[Load]]:
@@ -146,7 +150,7 @@ class _Survey:
 
     def _holds(self, sha256: str, path: Path) -> bool | None:
         """Return whether a raw file holds what is to go; null where nobody can tell."""
-        if self.context.forgotten.tombstone(sha256) is not None:
+        if sha256 in self._buried:
             return True
         loads = self._loads.get(sha256, [])
         in_lake = [rows for load in loads if (rows := self._in_lake.get(load.load_id))]
@@ -172,7 +176,7 @@ class _Survey:
 
     def _is_of_others(self, loads: list[Load]) -> bool:
         """Return whether a file is of another district, whose students have one of the ids too."""
-        return self.target.is_shared and _are_of_others(self.target, loads)
+        return self.target.is_shared and are_of_others(self.target, loads)
 
     def _holds_part(self, loads: list[Load], is_loaded: bool) -> bool | None:
         """Return whether a file has rows of the district and year: as a file of others, not."""
@@ -287,12 +291,8 @@ def district_of(context: Context, path: Path) -> str | None:
     return next((one for line, one in zip(told, named, strict=True) if one != line), None)
 
 
-def is_others_file(context: Context, target: Target, sha256: str) -> bool:
-    """Return whether every load of a raw file is of another district than the target's."""
-    return _are_of_others(target, [one for one in context.ledger.loads() if one.sha256 == sha256])
-
-
-def _are_of_others(target: Target, loads: list[Load]) -> bool:
+def are_of_others(target: Target, loads: list[Load]) -> bool:
+    """Return whether all loads of a file, of which there are some, are of another district."""
     districts = {load.district_id for load in loads}
     return bool(districts) and districts.isdisjoint({None, target.district_id})
 

@@ -119,6 +119,10 @@ def _carry_out(context: Context, plan: Plan) -> Certificate:
 def _certified(context: Context, plan: Plan) -> Certificate:
     """Look for what is left; where nothing is, the forgetting has ended and its plan goes."""
     left = remaining(context, plan.target)
+    if plan.target.search is None:  # what rows do not tell: files of the district, or of such loads
+        left |= {
+            what: count for what, count in survey(context, plan.target).counts().items() if count
+        }
     begun = context.forgotten.certificate(plan.forgetting_id)
     certificate = replace(begun, found=plan.found, remaining=left, backups=known_backups(context))
     log.info("forgetting=%s remaining=%d", plan.forgetting_id, sum(left.values()))

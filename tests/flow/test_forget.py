@@ -28,7 +28,7 @@ from flows.stages.intake import ingest_files
 from flows.stages.loading import load_incoming
 from flows.stages.restating import compare_folder
 from tests.command_line import Finished
-from tests.flow.small_files import results
+from tests.flow.small_files import results, roster_of_schools
 from warehouse.traces import Search
 
 HOME, OTHER = "0199017", "0199018"
@@ -425,3 +425,38 @@ def test_the_command_line_reads_the_id_from_the_input(roci: Callable[..., Finish
     assert STUDENT not in done.said
     assert roci("forget", "--certificates").said.count("done at") == 1
     assert roci("forget").code == 2
+
+
+def test_a_student_of_a_roster_goes_under_every_id_and_the_others_stay(context, years, tmp_path):
+    schools = {"6990013": "Elm", "6990021": "Oak"}
+    path = roster_of_schools(tmp_path / "roster.zip", "0199017", schools, "2023-08-15")
+    (file,) = ingest_files(context, "oneroster", [path], HOME)
+    assert load_incoming(context, file, suites=False).state == "loaded"
+    request = Request(HOME, None, "u1", "sourced_id")
+    assert target_of(context, request).ids == {
+        "sourced_id": {"u1"}, "student_id": {"7000000001"}, "local_student_id": set()
+    }  # fmt: skip
+    forget(context, request, Order(None, False, True), as_json=True)
+    scan = context.lake.scan_sql("student_roster")
+    assert duckdb.sql(f"SELECT student_id, sourced_id FROM {scan}").fetchall() == [
+        ("7000000000", "u0")
+    ]
+    assert met(context.workspace.home, "7000000001") == []
+    assert context.raw.path(context.ledger.load(years["second"]).sha256).exists()
+    assert lake(context, "SELECT count(*) FROM {lake}") == [(78,)]
+
+
+def test_one_number_as_two_kinds_of_id_is_refused_until_the_kind_is_told(context, years, tmp_path):
+    path = roster_of_schools(tmp_path / "roster.zip", "0199017", {"6990013": "Elm"}, "2023-08-15")
+    with zipfile.ZipFile(path) as archive:
+        tables = {one: archive.read(one).decode() for one in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for one, text in tables.items():
+            archive.writestr(one, text.replace("u0", STUDENT))
+    (file,) = ingest_files(context, "oneroster", [path], HOME)
+    assert load_incoming(context, file, suites=False).state == "loaded"
+    with pytest.raises(UsageError, match="AMBIGUOUS_STUDENT") as caught:
+        target_of(context, Request(HOME, None, STUDENT))
+    assert STUDENT not in str(caught.value)
+    ids = target_of(context, Request(HOME, None, STUDENT, "student_id")).ids
+    assert ids["student_id"] == {STUDENT} and not ids["sourced_id"]
