@@ -5,10 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-import sqlite3
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -29,7 +27,6 @@ from flows.stages.loading import load_incoming
 from flows.stages.restating import compare_folder
 from tests.command_line import Finished
 from tests.flow.small_files import results, roster_of_schools
-from warehouse.traces import Search
 
 HOME, OTHER = "0199017", "0199018"
 STUDENT = "9000000001"
@@ -361,39 +358,6 @@ def test_a_reason_names_nobody(context, years):
 def test_zeros_before_an_id_do_not_count(context, years):
     target = target_of(context, Request(HOME, None, f"00{STUDENT}"))
     assert target.ids["student_id"] == {STUDENT}
-
-
-@pytest.mark.parametrize("content", [
-    b"id,x\n9000000001,1\n", b'"0009000000001"', "id\t9000000001\n".encode("utf-16"),
-    b"x" * 30 + b"9000000001" + b"y" * 30, b'{"id":9000000001}', b"a" * (1 << 20) + b",9000000001,",
-    b"," * ((1 << 20) - 5) + b"9000000001" + b"," * 50,
-])  # fmt: skip
-def test_the_search_finds_an_id_in_any_spelling(content, tmp_path):
-    search = Search.of([STUDENT])
-    (tmp_path / "plain").write_bytes(content)
-    (tmp_path / "packed.gz").write_bytes(gzip.compress(content))
-    with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive:
-        archive.writestr("a.gz", gzip.compress(content))
-    for path in tmp_path.iterdir():
-        assert search.in_file(path), path.name
-
-
-@pytest.mark.parametrize("content", [b"id,x\n19000000001,1\n", b"id,x\n900000000,4\n", b""])
-def test_another_number_is_not_the_id(content, tmp_path):
-    (tmp_path / "plain").write_bytes(content)
-    assert Search.of([STUDENT]).in_file(tmp_path / "plain") == 0
-
-
-def test_the_search_finds_an_id_in_pages_that_a_database_has_freed(tmp_path):
-    path = tmp_path / "a.sqlite"
-    with closing(sqlite3.connect(path)) as con:
-        con.execute("PRAGMA secure_delete = OFF")
-        con.execute("CREATE TABLE t (a TEXT, b TEXT)")
-        con.execute("INSERT INTO t VALUES ('ela', ?)", [STUDENT])
-        con.commit()
-        con.execute("DELETE FROM t")
-        con.commit()
-    assert Search.of([STUDENT]).in_file(path)
 
 
 @pytest.fixture
