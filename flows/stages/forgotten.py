@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,6 +22,7 @@ from warehouse.staging import amend, record_keys
 
 FORGOTTEN = "FORGOTTEN"
 _RECORD = "source_row, source_record"
+_WORD = re.compile(r"[0-9A-Za-z]+")
 
 
 def without_forgotten(
@@ -61,22 +64,28 @@ def without_forgotten_cells(context: Context, table: pa.Table, district_id: str 
     digests = context.forgotten.digests()
     if not digests:
         return table
-    districts = {
-        *context.forgotten.districts_of_students(),
-        *([district_id] if district_id else []),
-    }
-    keep = [
-        not any(_is_forgotten(context, cell, districts, digests) for cell in row.values())
-        for row in table.to_pylist()
-    ]
-    return table.filter(pa.array(keep, pa.bool_()))
+    districts = {*context.forgotten.districts_of_students(), *filter(None, [district_id])}
+    staying = pa.array(np.ones(table.num_rows, dtype=bool))
+    for column in table.columns:
+        if not pa.types.is_string(column.type):
+            continue
+        # Most columns have few different values.
+        cells = pc.unique(column).drop_null().to_pylist()
+        met = [one for one in cells if _is_forgotten(context, one, districts, digests)]
+        met_here = pc.is_in(column, value_set=pa.array(met, pa.string())).combine_chunks()
+        staying = pc.and_not(staying, met_here)
+    return table.filter(staying)
 
 
 def _is_forgotten(
-    context: Context, cell: object, districts: Iterable[str], digests: frozenset[str]
+    context: Context, cell: str, districts: Iterable[str], digests: frozenset[str]
 ) -> bool:
-    return isinstance(cell, str) and any(
-        context.forgotten.digest(district, cell) in digests for district in districts
+    """Return whether a cell is, or holds as a word, an id of a forgotten student."""
+    words = {cell, *_WORD.findall(cell)}  # a line that did not part into columns is one cell
+    return any(
+        context.forgotten.digest(district, word) in digests
+        for district in districts
+        for word in words
     )
 
 

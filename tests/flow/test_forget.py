@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import duckdb
 import pytest
 
 from configs.errors import UsageError
+from flows.backing_up import back_up
 from flows.context import Context, open_context
 from flows.explaining import explanation_lines
 from flows.forget_told import Order, forget, record
@@ -20,7 +22,7 @@ from flows.locking import nightly_lock
 from flows.morning import status_lines, status_of
 from flows.running import run_again, run_build, run_ingest, run_nightly
 from flows.stages.exporting import export_rows
-from flows.stages.forget_proof import remaining
+from flows.stages.forget_proof import known_backups, remaining
 from flows.stages.forget_target import Request, Target, target_of
 from flows.stages.intake import ingest_files
 from flows.stages.loading import load_incoming
@@ -424,3 +426,11 @@ def test_one_number_as_two_kinds_of_id_is_refused_until_the_kind_is_told(context
     assert STUDENT not in str(caught.value)
     ids = target_of(context, Request(HOME, None, STUDENT, "student_id")).ids
     assert ids["student_id"] == {STUDENT} and not ids["sourced_id"]
+
+
+def test_a_backup_takes_the_key_along_and_is_named_by_the_next_certificate(context, tmp_path):
+    context.forgotten.digest(HOME, STUDENT)  # the first use makes the key
+    made = back_up(context, tmp_path / "all.tar.gz", outside=True, logs=False)
+    with tarfile.open(made.path) as archive:
+        assert [one.name for one in archive if one.name.endswith("forgotten.key")]
+    assert known_backups(context) == [str(made.path)]
