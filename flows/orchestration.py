@@ -42,7 +42,6 @@ from flows.stages.loading import load_incoming
 from flows.stages.retrying import as_it_came, waves
 from flows.unfinished_forgetting import finish_forgetting
 
-guard()  # Prefect starts scheduled runs by itself
 DEFAULT_WORKERS = 2
 # Prefect's own default is as many threads as there are files, whose memory adds up.
 RUNNER: Any = ThreadPoolTaskRunner(max_workers=DEFAULT_WORKERS)
@@ -106,6 +105,7 @@ def _state(outcome: LoadOutcome | BuildOutcome, message: str) -> State[Any]:
 @contextmanager
 def telling_no_values() -> Iterator[None]:
     """Let nothing reach Prefect's log and database but errors that hold no student's value."""
+    guard()  # a scheduled run has no command line that would have done it
     try:
         yield
     except BaseException as error:

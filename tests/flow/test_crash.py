@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,7 @@ def test_no_core_file_and_no_argument_of_a_line_that_cannot_be_written(capsys, m
     resource = pytest.importorskip("resource")
     for hook in ("excepthook", "unraisablehook"):
         monkeypatch.setattr(sys, hook, getattr(sys, hook))
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     monkeypatch.setattr(logging, "raiseExceptions", True)
     guard()
     assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
