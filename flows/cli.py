@@ -11,6 +11,7 @@ import typer
 from flows.audit_cli import register as register_audit
 from flows.database_cli import database_app
 from flows.embargo_cli import embargo_app
+from flows.forget_cli import register as register_forget
 from flows.measures_cli import register as register_measures
 from flows.pseudonyms_cli import pseudonyms_app
 from flows.quarantine_cli import quarantine_app
@@ -39,6 +40,7 @@ app.add_typer(pseudonyms_app, name="pseudonyms")
 register_workspace(app)
 register_measures(app)
 register_audit(app)
+register_forget(app)
 
 Engine = Annotated[str, typer.Option(help="prefect: orchestrated and shown; direct: no server.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Loads at the same time.")]

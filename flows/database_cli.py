@@ -1,4 +1,4 @@
-"""The verb of the command line that prepares the database."""
+"""The verbs of the command line about the database: to prepare it, to see who read from it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ from typing import Annotated
 
 import typer
 
-from flows.verbs import opened, told
+from flows.verbs import Json, opened, told
 
 database_app = typer.Typer(help="The database of ledger and SQL marts.", no_args_is_help=True)
-
-
-@database_app.callback()
-def database() -> None:
-    """Keep `init` a word of its own although it is the only one."""
 
 
 @database_app.command("init")
@@ -28,3 +23,15 @@ def database_init(
     from flows.preparing_database import prepare_database
 
     return prepare_database(opened(), district_reader or [])
+
+
+@database_app.command("access-log")
+@told
+def access_log(
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 100,
+    json: Json = False,
+) -> int:
+    """Show who had restricted rows written out: when, by what, how many, where to."""
+    from flows.reporting import show_accesses
+
+    return show_accesses(opened(), limit=limit, as_json=json)

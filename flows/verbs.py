@@ -24,6 +24,9 @@ def told(verb: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(verb)
     def run(*args: Any, **kwargs: Any) -> None:
+        from flows.crash_guard import guard
+
+        guard()
         try:
             code = verb(*args, **kwargs)
         except RociError as error:
@@ -32,9 +35,11 @@ def told(verb: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:
             sys.stderr.close()  # whoever reads us has had enough
             raise typer.Exit(0) from None
-        except Exception as error:  # a fault of ours: told plainly, and never with a value
-            from flows.faults import unexpected
+        except BaseException as error:  # a fault of ours: told plainly, and never with a value
+            from flows.faults import is_panic, unexpected
 
+            if not (isinstance(error, Exception) or is_panic(error)):
+                raise
             typer.echo(str(unexpected(error)), err=True)
             raise typer.Exit(InfrastructureError.exit_code) from None
         raise typer.Exit(code or 0)

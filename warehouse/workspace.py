@@ -19,6 +19,9 @@ WRITTEN_BY_OTHERS = 0o022
 # A group may put files in; it never sees what became of them.
 DROP_FOLDER = 0o770
 OTHERS = 0o007
+# What is certain and not done yet, in `work`.
+PUBLISH_PLAN, FORGET_PLAN = "publish.json", "forget.json"
+PLANS = (PUBLISH_PLAN, FORGET_PLAN)
 
 
 @dataclass(frozen=True)
@@ -160,9 +163,10 @@ class Workspace:
         """Remove what killed runs left in `work` that long ago; return how many were removed.
 
         A publication that a crash broke off (`publish.json`) is not a leftover: it is finished by
-        `Publisher.recover`, and until then nothing is removed.
+        `Publisher.recover`, and until then nothing is removed; nor while a forgetting is unfinished
+        (`forget.json`).
         """
-        if (self.work / "publish.json").exists():
+        if any((self.work / plan).exists() for plan in PLANS):
             return 0
         before = time.time() - older_than_seconds
         folders = (self.staging, self.work / "publish")

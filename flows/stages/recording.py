@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from flows.context import Context
 from flows.stages.extract import Extract
+from flows.stages.forgotten import without_forgotten_cells
 from flows.stages.rows import RowTally, StagedRows
 from flows.stages.work import Resolved, Work
 from transforms.faults import all_faults, all_flags
@@ -94,7 +95,9 @@ def keep_in_quarantine(
     reasons = _reasons(all_faults(rejects))
     raw = extract.raw_rows(reasons["source_row"].to_pylist())
     raw = _without(raw, work.source.drop)
-    context.quarantine.write(work.load_id, reasons.join(raw, "source_row").sort_by("source_row"))
+    rows = reasons.join(raw, "source_row").sort_by("source_row")
+    kept = without_forgotten_cells(context, rows, work.incoming.district_id)
+    context.quarantine.write(work.load_id, kept)
 
 
 def _without(raw: pa.Table, dropped: Sequence[str]) -> pa.Table:
