@@ -8,6 +8,7 @@ and subtract along every line, so suppression is decided on lines, not on cells.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from transforms.cell_plan import Rollup
+from transforms.suppress_nested import nest
 from transforms.suppress_sets import (
     Flags,
     Ints,
@@ -129,10 +131,12 @@ def build_system(
     splits: pd.DataFrame,
     dimensions: Dimensions,
     met: pd.DataFrame | None = None,
+    nested_below: int = 0,
 ) -> System:
     """Returns the system of every line over dimensions, roll-ups and splits, checked to add up.
 
-    `met` are the pairs of codes of two dimensions that any student has, see `codes_met`.
+    `met` are the pairs of codes of two dimensions that any student has, see `codes_met`. Two cells
+    of `nested_below` students or more that differ by fewer leave a part between them (`nest`).
 
     Raises:
         CellsDoNotAddUp: a cell twice, a parent missing, or a sum that is not its parent's.
@@ -148,9 +152,10 @@ def build_system(
         grid.strides,
         grid.key,
         dimensions.columns,
-        lambda column: _numbers(cells, grid, dimensions, column),
+        functools.cache(lambda column: _numbers(cells, grid, dimensions, column)),
     )
     ties = tie(keyed, dimensions.apart, met, cells["n_tested"].to_numpy(dtype=np.int64))
+    nest(ties, keyed, within, grid.span, nested_below)
     members, parts = _tied(members, ties), ties.matrix()
     _require_sums(cells, members, parts)
     sets, matrix = merge_equal_sets(members, len(cells) + parts.shape[0])

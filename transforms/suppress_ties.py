@@ -108,8 +108,11 @@ def tie(
     """
     ties = Ties(students)
     at = pd.Index(cells.key)
+    is_split = np.atleast_1d(cells.codes.any(axis=0))
     for one, other in pairs:
         i, j = cells.columns.index(one), cells.columns.index(other)
+        if not (is_split[i] and is_split[j]):
+            continue
         seen = _seen_together(cells, i, j)
         if not len(seen) and met is not None:
             seen = _named_together(cells, one, other, met)

@@ -121,9 +121,9 @@ def _make_moves(
     if cells is None:
         after = f"SELECT * FROM read_parquet({path_literal(published)}) WHERE false"
     else:
-        decisions = decide(con, cells, marts)
+        decided = decide(con, cells, marts)
         participation = relate_participation(supposed, con, cells, students)
-        after = reporting_sql(cells, marts, decisions, participation)[MART]
+        after = reporting_sql(cells, marts, decided, participation)[MART]
     con.execute(f"CREATE TEMP TABLE after AS {after}")
     if published.exists():
         slices = of_slices([*plan.changed, *plan.gone])
