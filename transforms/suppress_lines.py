@@ -164,7 +164,7 @@ def build_system(
     sets, matrix = merge_equal_sets(members, len(cells) + parts.shape[0])
     basis = line_matrix(members.of_lines(~implied_lines(members)), sets)
     of_cell, of_part = np.split(sets, [len(cells)])
-    nested = nested_pairs(keyed, within, sets, grid.span, nested_below or len(cells))
+    nested = nested_pairs(keyed, within, sets, grid.span, nested_below)
     return System(of_cell, of_part, parts, matrix, basis, nested, grid.organisation, within)
 
 

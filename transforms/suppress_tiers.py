@@ -86,20 +86,51 @@ def counts_of(cells: pd.DataFrame, system: System, rule: SuppressionRule) -> Cou
 def choose_shown(chooser: Chooser, counts: Counts, rule: SuppressionRule, system: System) -> Shown:
     """Returns what is shown of each set of a system, so that nothing hidden is given away."""
     may = counts.is_cell & (counts.students >= rule.minimum_n)
-    rate = chooser.shown(_ask_rates(counts, may, rule))
-    asked = rate | may & counts.has_rate & (counts.is_extreme | _half_is_wide(counts, rule))
-    kept = (counts.students < rule.minimum_n) | (may & ~asked)
-    number = chooser.shown(Ask(asked, kept, first=rate))
-    repair = _repair(system, counts.students < rule.minimum_n, chooser.turns(Ask(may, ~may)), rule)
-    state = np.where(rate, EXACT, np.where(number, CODED, HIDDEN))
-    state = repair.lowered(state, _told(counts, rule))
-    rate, number = state == EXACT, (state > HIDDEN) & asked | (state == EXACT)
-    levels = chooser.shown(_ask_levels(counts, rate, rule))
-    for level in counts.levels:
-        # There is no code between levels that are shown and levels that are not.
-        told = Told(np.array([level, level]), np.array([level, level]), counts.students)
-        levels = repair.lowered(np.where(levels, CODED, HIDDEN), told) > HIDDEN
-    return Shown(rate, number, levels)
+    small = counts.students < rule.minimum_n
+    repair = _repair(system, small, chooser.turns(Ask(may, ~may)), rule)
+    state = _rates_and_numbers(chooser, repair, counts, may, rule)
+    rate, number = state == EXACT, state > HIDDEN
+    return Shown(rate, number, _levels(chooser, repair, counts, rate, rule))
+
+
+def _rates_and_numbers(
+    chooser: Chooser, repair: Repair, counts: Counts, may: Flags, rule: SuppressionRule
+) -> Ints:
+    """Returns of each set whether its number is shown, and whether its rate is.
+
+    What is lowered is guarded the next time, so that it does not follow from the others.
+    """
+    small = counts.students < rule.minimum_n
+    told, half = _told(counts, rule), counts.is_extreme | _half_is_wide(counts, rule)
+    lowered = np.zeros(len(may), dtype=bool)
+    while True:
+        rate = chooser.shown(_ask_rates(counts, may & ~lowered, lowered, rule))
+        asked = rate | may & counts.has_rate & half
+        number = chooser.shown(Ask(asked, small | (may & ~asked), first=rate))
+        before = np.where(rate, EXACT, np.where(number, CODED, HIDDEN))
+        state = repair.lowered(before, told)
+        state[(state == CODED) & ~(counts.has_rate & half)] = HIDDEN
+        further = (state < before) & ~lowered
+        if not further.any():
+            return state
+        lowered |= further
+
+
+def _levels(
+    chooser: Chooser, repair: Repair, counts: Counts, rate: Flags, rule: SuppressionRule
+) -> Flags:
+    """Returns of which sets the levels are shown; there is no code between all and none."""
+    lowered = np.zeros(len(rate), dtype=bool)
+    while True:
+        shown = chooser.shown(_ask_levels(counts, rate & ~lowered, rule))
+        state = np.where(shown, CODED, HIDDEN)
+        for level in counts.levels:
+            of_level = np.array([level, level])
+            state = repair.lowered(state, Told(of_level, of_level, counts.students))
+        further = shown & (state == HIDDEN)
+        if not further.any():
+            return shown
+        lowered |= further
 
 
 def _repair(system: System, small: Flags, turn: Ints, rule: SuppressionRule) -> Repair:
@@ -110,14 +141,14 @@ def _repair(system: System, small: Flags, turn: Ints, rule: SuppressionRule) -> 
     return Repair(lines, guards, turn, rule.interval)
 
 
-def _ask_rates(counts: Counts, may: Flags, rule: SuppressionRule) -> Ask:
-    """Asks for every rate that is not extreme."""
+def _ask_rates(counts: Counts, may: Flags, lowered: Flags, rule: SuppressionRule) -> Ask:
+    """Asks for every rate that is not extreme, and has not been lowered."""
     small = counts.students < rule.minimum_n
     is_coded = counts.is_extreme & ~small
     proficient = np.where(counts.has_rate, counts.proficient, counts.students)
     others = np.where(counts.has_rate, counts.students - counts.proficient, counts.students)
     rest = Rest(np.array([proficient, others]), small, rule.interval)
-    return Ask(may & ~is_coded, small | is_coded, rest=rest)
+    return Ask(may & ~is_coded, small | is_coded | lowered, rest=rest)
 
 
 def _half_is_wide(counts: Counts, rule: SuppressionRule) -> Flags:
