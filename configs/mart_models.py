@@ -12,11 +12,14 @@ from configs.models import Model
 class Suppression(Model):
     """The privacy rule of everything that is published.
 
-    `extreme_bands`: from so many students, a rate so near to 0 or 100 is shown only as the limit.
+    extreme_bands: from so many students, a rate so near to 0 or 100 is shown only as the limit.
+    interval: whatever can be said of how many students of a hidden group are of a kind (proficient,
+        or not; at a level or above) leaves so many open at least.
     """
 
     minimum_n: int = Field(default=11, ge=10)
     extreme_bands: list[tuple[int, float]]
+    interval: int = Field(default=3, ge=1)
 
 
 class Gaps(Model):

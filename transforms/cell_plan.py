@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from configs.assessment_models import Assessment
 from configs.mart_models import Marts
@@ -42,6 +42,7 @@ class CellPlan:
     by_grade: whether those crossings of one-way dimensions are counted in each grade too, or over
         all grades only.
     rollups: counted alone, from the cells of their base.
+    codes: of each dimension every code that there is, where that is known.
     """
 
     crossed: tuple[str, ...]
@@ -50,6 +51,7 @@ class CellPlan:
     crossed_with: tuple[str, ...] = ()
     rollups: tuple[Rollup, ...] = ()
     by_grade: bool = True
+    codes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def configured(
@@ -59,13 +61,15 @@ class CellPlan:
         vocabularies: Mapping[str, Vocabulary] | None = None,
     ) -> CellPlan:
         """Return the plan that marts.yml asks for; the vocabularies say what roll-ups are of."""
+        known = vocabularies or {}
         return cls(
             tuple(marts.crossed),
             tuple(marts.one_way),
             assessments,
             tuple(marts.crossed_with),
-            tuple(_rollup((vocabularies or {})[name]) for name in marts.rollups),
+            tuple(_rollup(known[name]) for name in marts.rollups),
             marts.crossed_with_by_grade,
+            {name: tuple(known[name].codes) for name in marts.dimensions if name in known},
         )
 
     @property

@@ -88,6 +88,7 @@ class CellArrays:
     sums: one row per additive number of SUMS and then students by level; one column per cell.
     is_told: whether it is published in some way; null without decisions.
     is_exact: whether its rate and mean are published as they are; null without decisions.
+    shows_levels: whether its levels are as well; null without decisions.
     small_ids: of the other cells.
     """
 
@@ -95,6 +96,7 @@ class CellArrays:
     sums: Floats
     is_told: Flags | None
     is_exact: Flags | None
+    shows_levels: Flags | None
     small_ids: Ints
 
 
@@ -125,7 +127,8 @@ def read_cells(
         con: the connection that has them.
         cells: which.
         minimum_n: from how many students on a cell has numbers.
-        decisions: a relation `cell_id`, `suppressed`, `rate_coding`; a cell without is not shown.
+        decisions: a relation `cell_id`, `suppressed`, `rate_coding`, `shows_levels`; a cell without
+            is not shown.
     """
     columns = (*SUMS, *(f"n_level_{k}" for k in cells.plan.levels))
     public, join = "", ""
@@ -133,6 +136,7 @@ def read_cells(
         public = (
             ", coalesce(NOT d.suppressed, false) AS is_told"
             ", is_told AND coalesce(d.rate_coding = 'exact', false) AS is_exact"
+            ", is_exact AND coalesce(d.shows_levels, false) AS shows_levels"
         )
         join = f"LEFT JOIN {decisions} AS d USING (cell_id)"
     large = _in_order(
@@ -144,10 +148,11 @@ def read_cells(
     sums = np.empty((len(columns), len(large["cell_id"])))
     for row, column in enumerate(columns):
         sums[row] = large.pop(column)
-    is_told, is_exact = (
-        None if decisions is None else large[name].astype(bool) for name in ("is_told", "is_exact")
+    is_told, is_exact, shows_levels = (
+        None if decisions is None else large[name].astype(bool)
+        for name in ("is_told", "is_exact", "shows_levels")
     )
-    return CellArrays(large["cell_id"], sums, is_told, is_exact, small["cell_id"])
+    return CellArrays(large["cell_id"], sums, is_told, is_exact, shows_levels, small["cell_id"])
 
 
 def _in_order(con: DuckDBPyConnection, sql: str) -> dict[str, NDArray[Any]]:

@@ -33,7 +33,7 @@ class Compared:
     """Groups of one dimension held against one reference, or against the rest.
 
     measured: arrays of the pairs with students enough: `cell_id`, the measures and, where there are
-        decisions, `is_shown` and `is_told`.
+        decisions, `is_shown`, `is_v_shown` and `is_told`.
     missing: `cell_id`, `n_tested`, `is_told`, `reason` (a position in MISSING_REASONS) of the other
         pairs.
     """
@@ -78,11 +78,14 @@ class PairBlock:
         once = to_rest & ~(to_sibling & (self._sibling == self._rest))
         siblings, rests = np.flatnonzero(to_sibling), np.flatnonzero(once)
         numbers = self._measures(siblings, rests)
-        place = np.empty(len(self._own), dtype=np.int64)
-        place[siblings] = np.arange(len(siblings))
-        place[rests] = len(siblings) + np.arange(len(rests))
         rows = np.flatnonzero(to_rest)
-        against = {name: values[place[rows]] for name, values in numbers.items()}
+        place: Ints | slice = slice(len(siblings), None)
+        if len(rows) > len(rests):
+            places = np.empty(len(self._own), dtype=np.int64)
+            places[siblings] = np.arange(len(siblings))
+            places[rests] = len(siblings) + np.arange(len(rests))
+            place = places[rows]
+        against = {name: values[place] for name, values in numbers.items()}
         yield self._table(REST, rows, against, self._missing(~to_rest, self._rest > 0))
         if reference is not None:
             against = {name: values[: len(siblings)] for name, values in numbers.items()}
@@ -114,9 +117,12 @@ class PairBlock:
     def _table(self, reference: str, rows: Ints, numbers: Columns, missing: Columns) -> Compared:
         own = self._pairs.own[rows]
         measured: Columns = {"cell_id": self._cells.ids[own], **numbers}
-        if self._cells.is_exact is not None and self._cells.is_told is not None:
-            measured["is_told"] = self._cells.is_told[own]
-            measured["is_shown"] = self._shown(reference, rows, self._cells.is_exact)
+        cells = self._cells
+        if cells.is_told is not None and cells.is_exact is not None:
+            measured["is_told"] = cells.is_told[own]
+            measured["is_shown"] = self._shown(reference, rows, cells.is_exact)
+        if cells.shows_levels is not None:
+            measured["is_v_shown"] = self._shown(reference, rows, cells.shows_levels)
         return Compared(self._pairs.dimension, reference, measured, missing)
 
     def _shown(self, reference: str, rows: Ints, is_exact: Flags) -> Flags:

@@ -29,8 +29,10 @@ _COUNTS = [(name, pa.int32()) for name in COUNTS]
 # Whether the group itself is published in some way.
 _TOLD = ("is_told", pa.bool_())
 MISSING = pa.schema([*_KEY, ("n_tested", pa.int32()), ("missing_reason", WORD), _TOLD])
+# Whether the gap is published, and what is computed from levels.
+_SHOWN = [("is_shown", pa.bool_()), ("is_v_shown", pa.bool_())]
 COMPARED = pa.schema(
-    [*_KEY, *_COUNTS, *((name, pa.float64()) for name in MEASURES), ("is_shown", pa.bool_()), _TOLD]
+    [*_KEY, *_COUNTS, *((name, pa.float64()) for name in MEASURES), *_SHOWN, _TOLD]
 )
 CHANGED = pa.schema(
     [

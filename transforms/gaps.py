@@ -52,7 +52,8 @@ class GapInputs:
     """What gaps are computed from.
 
     cells: the view that `build_cells` has made.
-    decisions: a relation `cell_id`, `suppressed`, `rate_coding`; without, nothing is published.
+    decisions: a relation `cell_id`, `suppressed`, `rate_coding`, `shows_levels`; without, nothing
+        is published.
     earlier: a relation with the columns of mart_gap_unsuppressed, which holds the year before for
         systems of which that year is not among the cells.
     group_breaks: a relation as of `race_standard.group_breaks_sql`; without, ethnicities stay what
@@ -213,6 +214,8 @@ def _published(marts: Marts) -> Iterator[str]:
     smallest = marts.gaps.effect_minimum_n
     for column in MEASURES:
         shown = "change_is_shown" if column in tables.CHANGES else "is_shown"
+        if column in ("v", "v_se"):
+            shown += " AND is_v_shown"
         if column in ("effect_size", "effect_size_se", "v", "v_se"):
             shown += f" AND least(n_tested, n_reference) >= {smallest}"
         value = f"round({column}, {decimals[column]})" if column in decimals else column

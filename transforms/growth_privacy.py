@@ -23,7 +23,7 @@ from transforms.cell_plan import ALL, CellPlan
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.growth_statistics import transition
 from transforms.organisations import SYSTEM, org_splits
-from transforms.suppress_choice import Sets, choose_hidden
+from transforms.suppress_choice import Ask, Chooser, Sets
 from transforms.suppress_lines import Dimensions, System, build_system
 
 if TYPE_CHECKING:
@@ -248,13 +248,13 @@ class Lines:
         guarded[np.append(of_cell, of_part)[: len(flagged)][flagged]] = True
         if not flagged.any():
             return guarded[of_cell]
-        # No set is too small here: that is decided with the cells; nobody sees those that are.
         held = np.zeros(self.system.set_count, dtype=bool)
         held[of_cell] = True
         worth = np.zeros_like(self.usefulness)
-        sets = Sets(self.students, guarded, self.usefulness, worth, held)
-        hidden = choose_hidden(self.system.matrix, sets, 1, self.system.basis)
-        return (hidden | guarded)[of_cell]
+        sets = Sets(self.students, self.usefulness, worth)
+        # No set is too small here: that is decided with the cells; nobody sees those that are.
+        chooser = Chooser(self.system.matrix, sets, 1, self.system.basis)
+        return ~chooser.shown(Ask(held & ~guarded, guarded))[of_cell]
 
 
 def is_extreme(part: NDArray[np.int64], whole: NDArray[np.int64], rule: Suppression) -> Flags:

@@ -1,19 +1,21 @@
 """The achievement marts as SQL over `cells`: exact for restricted use, and as they are published.
 
 Decisions on privacy come as a relation `cell_id`, `suppressed`, `suppression_reason`,
-`rate_coding`. A cell without a decision is not published. Where a student of a cell has no level,
-the cell has no rate, and where one has no score it has no mean: `n_tested` is the denominator of
-everything in a row.
+`rate_coding`, `rate_limit`, `shows_levels`. A cell without a decision is not published. Where a
+student of a cell has no level, the cell has no rate, and where one has no score it has no mean:
+`n_tested` is the denominator of everything in a row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from configs.mart_models import Marts
 from transforms import measures
 from transforms.cell_plan import ALL, CellPlan, levels_sql, quoted
 from transforms.cells import CELLS
+from transforms.organisations import SYSTEM
 from transforms.participation_cells import exact_measures, published_measures
 
 EXACT = "exact"
@@ -52,17 +54,21 @@ def exact_achievement_sql(
 
 
 def published_achievement_sql(
-    plan: CellPlan, marts: Marts, decisions: str, participation: str | None = None
+    plan: CellPlan, marts: Marts, decisions: str, listed: str, participation: str | None = None
 ) -> str:
     """Return SQL of `mart_achievement`, ordered by its key.
 
+    Cells of which something is shown, and those that are `listed`, a relation of their keys without
+    `org_name`: a suppressed row may be of nobody, and where there is no row there may be somebody.
+
     Rounded measures; all null where `suppressed`. Where `rate_coding` is top or bottom only
-    `n_tested` and, as `pct_proficient`, the limit of the band remain. No reason is published.
+    `n_tested` and, as `pct_proficient`, the limit remain: that of the band, or 50 where the rate
+    is coded since it would give another away. An index of levels is shown where levels are. No
+    reason is published.
     """
     exact = f"rate_coding = '{EXACT}'"
     pct = "pct_proficient"
-    band = _band("n_tested", marts)
-    limit = f"if(is_levelled, if(rate_coding = 'top', 100 - {band}, {band}), NULL)"
+    limit = "if(is_levelled, if(rate_coding = 'top', 100 - rate_limit, rate_limit), NULL)"
     shown = {
         "n_tested": "if(suppressed, NULL, n_tested)",
         "n_proficient": f"if({exact}, n_proficient, NULL)",
@@ -70,17 +76,39 @@ def published_achievement_sql(
         "pct_proficient_low": f"if({exact}, {_rounded('pct_proficient_low', marts)}, NULL)",
         "pct_proficient_high": f"if({exact}, {_rounded('pct_proficient_high', marts)}, NULL)",
         **{
-            score: f"if({exact}, round({score}, {marts.score_decimals}), NULL)"
-            for score in ("mean_scale_score", "distance_from_standard", "performance_index")
+            score: f"if({exact}, {_score(score, marts)}, NULL)"
+            for score in ("mean_scale_score", "distance_from_standard")
         },
+        "performance_index": f"if(shows_levels, {_score('performance_index', marts)}, NULL)",
     }
     enrolled = _enrolled(published_measures(marts), participation)
     values = ", ".join((*(f"{value} AS {column}" for column, value in shown.items()), *enrolled))
     cells = _with_enrolled(_measured(plan, marts, decisions), participation)
+    key = [column for column in plan.key_columns if column != "org_name"]
+    names = (
+        ("n_enrolled", "pct_participation") if participation is None else published_measures(marts)
+    )
     return f"""
-        SELECT {", ".join(plan.key_columns)}, {values}, rate_coding, suppressed
-        FROM {cells} ORDER BY cell_id
+        WITH told AS MATERIALIZED (
+            SELECT * FROM (
+                SELECT {", ".join(plan.key_columns)}, {values}, rate_coding, suppressed FROM {cells}
+            ) WHERE NOT suppressed OR n_enrolled IS NOT NULL
+        )
+        SELECT {", ".join((*plan.key_columns, *shown, *names))}, rate_coding, suppressed
+        FROM (
+            FROM told UNION ALL BY NAME
+            SELECT l.*, org_name, true AS suppressed
+            FROM {listed} AS l ANTI JOIN told USING ({", ".join(key)})
+            JOIN ({_org_names(plan)}) USING ({", ".join((*SYSTEM, "org_level", "org_id"))})
+        ) ORDER BY {", ".join(key)}
     """
+
+
+def _org_names(plan: CellPlan) -> str:
+    """Return SQL of each system's organisations and their names."""
+    whole = " AND ".join(f"{column} = '{ALL}'" for column in plan.group_columns)
+    columns = ", ".join((*SYSTEM, "org_level", "org_id", "org_name"))
+    return f"SELECT {columns} FROM {CELLS} WHERE {whole}"
 
 
 def _enrolled(values: Mapping[str, str], participation: str | None) -> list[str]:
@@ -102,23 +130,20 @@ def exact_level_sql(plan: CellPlan, marts: Marts, decisions: str | None = None) 
     Columns: the key, `performance_level`, `level_label`, `n` (0 where nobody is at the level),
     `pct` of `n_tested` (null where a student has no level), `suppressed` (null without decisions).
     """
-    hidden = "NULL::BOOLEAN" if decisions is None else _levels_hidden()
-    return _level_sql(plan, decisions, "n", "pct", hidden)
+    hidden = "NULL::BOOLEAN" if decisions is None else "NOT shows_levels"
+    return _level_sql(plan, decisions, _LevelRows("n", "pct", hidden))
 
 
 def published_level_sql(plan: CellPlan, marts: Marts, decisions: str) -> str:
     """Return SQL of `mart_level`, as `mart_level_unsuppressed` but rounded.
 
-    `n` and `pct` are null, and `suppressed` is true, wherever `mart_achievement` is not exact.
+    Only cells whose rate is shown as it is have rows; where their levels are not, `n` and `pct` are
+    null and `suppressed` is true.
     """
-    hidden = _levels_hidden()
-    n = f"if({hidden} OR pct IS NULL, NULL, n)"
-    pct = f"if({hidden}, NULL, {_rounded('pct', marts)})"
-    return _level_sql(plan, decisions, n, pct, hidden)
-
-
-def _levels_hidden() -> str:
-    return f"(rate_coding IS NULL OR rate_coding <> '{EXACT}')"
+    n = "if(shows_levels AND pct IS NOT NULL, n, NULL)"
+    pct = f"if(shows_levels, {_rounded('pct', marts)}, NULL)"
+    listed = f"is_levelled AND rate_coding = '{EXACT}'"
+    return _level_sql(plan, decisions, _LevelRows(n, pct, "NOT shows_levels", listed))
 
 
 def _measured(plan: CellPlan, marts: Marts, decisions: str | None) -> str:
@@ -157,13 +182,16 @@ def _decided(plan: CellPlan, decisions: str | None) -> str:
     if decisions is None:
         return (
             "(SELECT *, NULL::VARCHAR AS rate_coding, NULL::BOOLEAN AS suppressed, "
-            f"NULL::VARCHAR AS suppression_reason FROM {cells})"
+            "NULL::VARCHAR AS suppression_reason, NULL::DOUBLE AS rate_limit, "
+            f"NULL::BOOLEAN AS shows_levels FROM {cells})"
         )
     return f"""(
         SELECT c.*, coalesce(d.suppressed, true) AS suppressed,
             CASE WHEN d.cell_id IS NULL THEN 'undecided' WHEN d.suppressed THEN suppression_reason
                 END AS suppression_reason,
-            if(d.suppressed, NULL, d.rate_coding) AS rate_coding
+            if(d.suppressed, NULL, d.rate_coding) AS rate_coding,
+            if(d.suppressed, NULL, d.rate_limit) AS rate_limit,
+            coalesce(d.shows_levels AND NOT d.suppressed, false) AS shows_levels
         FROM {cells} AS c LEFT JOIN {decisions} AS d USING (cell_id)
     )"""
 
@@ -188,26 +216,34 @@ def _index(plan: CellPlan) -> str:
     return f"CASE assessment {whens} END" if whens else "NULL::DOUBLE"
 
 
-def _band(n: str, marts: Marts) -> str:
-    """Return SQL of how far from 0 or 100 a coded rate of `n` students lies at most."""
-    bands = sorted(marts.suppression.extreme_bands, reverse=True)
-    return "CASE " + " ".join(f"WHEN {n} >= {low} THEN {width}" for low, width in bands) + " END"
+def _score(column: str, marts: Marts) -> str:
+    return f"round({column}, {marts.score_decimals})"
 
 
 def _rounded(column: str, marts: Marts) -> str:
     return f"round({column}, {marts.pct_decimals})"
 
 
-def _level_sql(plan: CellPlan, decisions: str | None, n: str, pct: str, hidden: str) -> str:
-    """Return SQL of every cell at each level of its assessment, ordered by its key.
+@dataclass(frozen=True)
+class _LevelRows:
+    """SQL of what is said of a cell's level, and of which cells have rows."""
+
+    n: str
+    pct: str
+    hidden: str
+    listed: str = "true"
+
+
+def _level_sql(plan: CellPlan, decisions: str | None, rows: _LevelRows) -> str:
+    """Return SQL of every listed cell at each level of its assessment, ordered by its key.
 
     The cells are put in order before they are split into levels: four times fewer rows to sort.
     """
     count = " ".join(f"WHEN {k} THEN n_level_{k}" for k in plan.levels) or "WHEN NULL THEN 0"
     key = ", ".join(plan.key_columns)
     return f"""
-        SELECT {key}, performance_level, level_label, {n} AS n, {pct} AS pct,
-            {hidden} AS suppressed
+        SELECT {key}, performance_level, level_label, {rows.n} AS n, {rows.pct} AS pct,
+            {rows.hidden} AS suppressed
         FROM (
             SELECT *, if(is_levelled, {measures.percent("n", "n_tested")}, NULL) AS pct
             FROM (
@@ -219,6 +255,7 @@ def _level_sql(plan: CellPlan, decisions: str | None, n: str, pct: str, hidden: 
                         SELECT c.*, levels
                         FROM {_decided(plan, decisions)} AS c
                         JOIN {_levels(plan)} USING (assessment)
+                        WHERE {rows.listed}
                         ORDER BY cell_id
                     )
                 )

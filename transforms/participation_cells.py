@@ -71,7 +71,7 @@ def shown_cells(
     rolled = {rollup.dimension for rollup in plan.rollups}
     alone = tuple(d for d in untested_plan(plan).one_way if d not in rolled)
     dimensions = Dimensions((), alone, rollups=plan.rollups)
-    limits = SuppressionRule(rule.minimum_n, _UNCODED)
+    limits = SuppressionRule(rule.minimum_n, _UNCODED, interval=0)
     hidden = pd.Series(False, index=cells.index)
     for count in (cells["n_untested"] - cells["n_no_score"], cells["n_no_score"]):
         held = cells.assign(n_tested=count, n_proficient=0).loc[count > 0]

@@ -12,45 +12,25 @@ docs/decisions/0003-complementary-suppression.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from transforms.suppress_choice import Sets, choose_hidden
+from transforms.suppress_choice import Chooser, Sets
 from transforms.suppress_lines import (
     ALL,
-    COUNTS,
     CellsDoNotAddUp,
     Dimensions,
-    Flags,
     Ints,
     System,
     build_system,
 )
+from transforms.suppress_rule import SuppressionRule
+from transforms.suppress_tiers import Counts, Shown, choose_shown, counts_of
 
 __all__ = ["CellsDoNotAddUp", "Dimensions", "SuppressionRule", "protect"]
 
-HAS_RATE = "has_rate"
-
-
-@dataclass(frozen=True)
-class SuppressionRule:
-    """From how many students a cell is shown, and how near to 0 or 100 its rate is shown.
-
-    `extreme_bands` are (n, limit): from n students on, rates at or below `limit` percent, or at or
-    above 100 - `limit`, are coded.
-    """
-
-    minimum_n: int = 11
-    extreme_bands: tuple[tuple[int, float], ...] = (
-        (11, 20.0),
-        (20, 10.0),
-        (40, 5.0),
-        (100, 2.0),
-        (300, 1.0),
-    )
+HALF = 50.0
 
 
 def protect(
@@ -60,19 +40,24 @@ def protect(
     rule: SuppressionRule,
     met: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Returns for every cell whether it is suppressed, why, and how its rate is coded.
+    """Returns for every cell whether it is suppressed, why, and how much of the others is shown.
 
-    Nothing hidden can be computed exactly by adding and subtracting what is shown: no suppressed
-    cell's n, no suppressed or coded cell's number of proficient students. In no sum with a shown
-    parent do the hidden children together have fewer than `minimum_n` students. Cells that hold
-    the same students share the decision.
+    Three things are decided one after another, each on the same sets of students: whose rate is
+    shown, whose n, whose levels. Nothing hidden can be computed exactly by adding and subtracting
+    what is shown: no suppressed cell's n, no suppressed or coded cell's number of proficient
+    students, no level that is not shown; and no difference of two shown cells of which one lies in
+    the other has fewer than `minimum_n` students. In no sum with a shown parent do the hidden
+    children together have fewer than `minimum_n` students, or fewer than `interval` who are
+    proficient, or who are not; nor, where levels are shown, above or below any level. Cells that
+    hold the same students share the decision.
 
     Args:
         cells: one assessment, subject, school year and test window; a row per non-empty cell, with
             org_level, org_id, grade and the dimensions ('all' where not split), n_tested (1 or
-            more) and n_proficient. An absent combination is taken for empty. `has_rate` (bool) says
-            whether a rate of proficient students is shown of the cell at all, as where each of them
-            has a level; without the column it is of every cell. What has no rate is not coded.
+            more), n_proficient and, where levels are published, `n_level_<k>`. An absent
+            combination is taken for empty. `has_rate` (bool) says whether a rate of proficient
+            students is shown of the cell at all, as where each of them has a level; without the
+            column it is of every cell. What has no rate is not coded.
         splits: how organisations add up; a row per part: parent_level, parent_id, split,
             child_level, child_id. The parts of one (parent, split) are exactly the parent.
         dimensions: the columns of groups.
@@ -83,7 +68,8 @@ def protect(
     Returns:
         A frame with the index of `cells`: `suppressed` (bool), `suppression_reason` ('primary',
         'complementary', null where shown), `rate_coding` ('exact', 'top', 'bottom'; 'exact' where
-        suppressed).
+        suppressed), `rate_limit` (how far from 0 or 100 a coded rate lies at most, 50 where it is
+        coded since it would give another away), `shows_levels` (bool).
 
     Raises:
         CellsDoNotAddUp: a cell twice, a parent missing, or not the sum of its children; the
@@ -92,20 +78,14 @@ def protect(
     order = _canonical_order(cells, dimensions)
     in_order = cells.iloc[order]
     splits = splits.drop_duplicates().sort_values(list(splits.columns))
-    system = build_system(in_order, splits, dimensions, met)
-    coding = _rate_coding(in_order, rule)
-    parts = _parts(in_order, system)
+    system = build_system(in_order, splits, dimensions, met, rule.minimum_n)
+    counts = counts_of(in_order, system, rule)
     usefulness, worth = _usefulness(in_order, dimensions, system)
-    sets = Sets(
-        system.greatest(in_order["n_tested"].to_numpy(), parts["n_tested"].to_numpy()),
-        system.greatest(coding != "exact", _rate_coding(parts, rule) != "exact").astype(bool),
-        usefulness,
-        worth,
-        system.greatest(np.ones(len(cells)), np.zeros(len(parts))).astype(bool),
+    chooser = Chooser(
+        system.matrix, Sets(counts.students, usefulness, worth), rule.minimum_n, system.basis
     )
-    hidden = choose_hidden(system.matrix, sets, rule.minimum_n, system.basis)
-    suppressed = hidden[system.set_of_cell]
-    return _describe(in_order, rule, coding, suppressed).iloc[np.argsort(order)]
+    shown = choose_shown(chooser, counts, rule, system)
+    return _describe(in_order, rule, counts, shown, system).iloc[np.argsort(order)]
 
 
 def _canonical_order(cells: pd.DataFrame, dimensions: Dimensions) -> Ints:
@@ -113,30 +93,6 @@ def _canonical_order(cells: pd.DataFrame, dimensions: Dimensions) -> Ints:
     columns = ["org_level", "org_id", *dimensions.columns]
     text = [cells[column].astype("string[pyarrow]") for column in columns]
     return np.lexsort([pd.factorize(column, sort=True)[0] for column in text])
-
-
-def _parts(cells: pd.DataFrame, system: System) -> pd.DataFrame:
-    """Returns the counts of the parts that are no cells; they have a rate where any cell has."""
-    counts = {c: system.parts @ cells[c].to_numpy(dtype=np.int64) for c in COUNTS}
-    has_rate = bool(cells[HAS_RATE].any()) if HAS_RATE in cells else True
-    return pd.DataFrame(counts).assign(**{HAS_RATE: has_rate})
-
-
-def _rate_coding(cells: pd.DataFrame, rule: SuppressionRule) -> NDArray[np.object_]:
-    """Codes of the rates: 'top' and 'bottom' at or beyond the limit of n's band, else 'exact'."""
-    tested = cells["n_tested"].to_numpy(dtype=np.int64)
-    proficient = cells["n_proficient"].to_numpy(dtype=np.int64)
-    smallest, limits = (np.array(part) for part in zip(*sorted(rule.extreme_bands), strict=True))
-    band = np.searchsorted(smallest, tested, side="right") - 1
-    limit = np.where(band < 0, -1.0, limits[band])
-    # Products, not quotients: at a limit 100 * 2 / 10 must be exactly 20.
-    bottom, top = 100.0 * proficient, 100.0 * (tested - proficient)
-    coding = np.full(len(cells), "exact", dtype=object)
-    coding[top <= limit * tested] = "top"
-    coding[bottom <= limit * tested] = "bottom"
-    if HAS_RATE in cells:
-        coding[~cells[HAS_RATE].to_numpy(dtype=bool)] = "exact"
-    return coding
 
 
 def _usefulness(cells: pd.DataFrame, dimensions: Dimensions, system: System) -> tuple[Ints, Ints]:
@@ -178,17 +134,24 @@ def _width_of_level(cells: pd.DataFrame, system: System) -> Ints:
 
 
 def _describe(
-    cells: pd.DataFrame, rule: SuppressionRule, coding: NDArray[np.object_], suppressed: Flags
+    cells: pd.DataFrame, rule: SuppressionRule, counts: Counts, shown: Shown, system: System
 ) -> pd.DataFrame:
+    of_cell = system.set_of_cell
+    suppressed = ~shown.number[of_cell]
     primary = cells["n_tested"].to_numpy() < rule.minimum_n
     reason = pd.Series(pd.NA, index=cells.index, dtype="string")
     reason[suppressed] = "complementary"
     reason[primary] = "primary"
+    side = np.where(2 * counts.proficient <= counts.students, "bottom", "top")
+    coding = np.where(shown.rate[of_cell] | suppressed, "exact", side[of_cell])
+    limit = np.where(counts.is_extreme, counts.limit, HALF)[of_cell]
     return pd.DataFrame(
         {
             "suppressed": suppressed,
             "suppression_reason": reason,
-            "rate_coding": pd.Series(np.where(suppressed, "exact", coding), cells.index, "string"),
+            "rate_coding": pd.Series(coding, cells.index, "string"),
+            "rate_limit": np.where(coding == "exact", np.nan, limit),
+            "shows_levels": shown.levels[of_cell],
         },
         index=cells.index,
     )

@@ -7,13 +7,12 @@ the order, the pairs of statistics, the unions and the first pass line by line a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-from transforms.suppress_closure import Closure
+from transforms.suppress_closure import Closure, Rest
 from transforms.suppress_elimination import Solved, solve_lines
 from transforms.suppress_knowledge import Knowledge
 from transforms.suppress_sets import Flags, Ints, row_hashes
@@ -24,72 +23,122 @@ class Sets:
     """What is known of each set of students.
 
     students: its n.
-    coded: whether n and the rate's limit are shown of it, no more.
     usefulness: what has more of it is shown first.
     worth: among equally useful ones it is weighed against what hiding a set brings about; a point
         is as much as one line in which another set has to be hidden with it.
-    asked: whether it is to be shown if it can be; what is no cell is guarded, but never shown. Null
-        asks for all.
     """
 
     students: Ints
-    coded: Flags
     usefulness: Ints
     worth: Ints
-    asked: Flags | None = None
 
 
-def choose_hidden(
-    matrix: sparse.csr_array, sets: Sets, minimum_n: int, basis: sparse.csr_array | None = None
+@dataclass(frozen=True)
+class Ask:
+    """Which sets are to show a statistic, and of which it must not be given away.
+
+    asked: to be shown if they can be; none of them guarded.
+    guarded: not to follow from what is shown.
+    first: those of the asked that are shown before all others.
+    rest: what the hidden children of a shown sum must leave open; null asks for nothing.
+    """
+
+    asked: Flags
+    guarded: Flags
+    first: Flags | None = None
+    rest: Rest | None = None
+
+
+class Chooser:
+    """Chooses which sets of one system show a statistic, so that no guarded one is given away."""
+
+    def __init__(
+        self,
+        matrix: sparse.csr_array,
+        sets: Sets,
+        minimum_n: int,
+        basis: sparse.csr_array | None = None,
+    ) -> None:
+        """Prepares the lines of a system.
+
+        Args:
+            matrix: a row per line and a column per set: 1 for the parent, -1 for each child.
+            sets: an entry per column.
+            minimum_n: unions of a line's children that are smaller are not given away.
+            basis: lines that all others are sums of; null takes them all.
+        """
+        self._sets, self._basis = sets, matrix if basis is None else basis
+        self._unions, self._lines = _with_small_unions(matrix, sets.students, minimum_n)
+
+    def shown(self, ask: Ask) -> Flags:
+        """Returns which of the asked sets are shown.
+
+        What line by line would be shown is decided first, all of it at once, since it is nearly
+        what can be shown; the rest is tried one by one.
+        """
+        guarded = self._guarded(ask)
+        turn = self.turns(ask)
+        order = _in_turn(turn, ask.asked)
+        rest = self._with_unions(ask.rest)
+        closure = Closure(self._lines, rest)
+        first = _shown_line_by_line(closure, order, guarded.tolist())
+        guarded[list(closure.left_too_little)] = True
+        solved = _solve(self._basis, self._unions, turn, first)
+        knowledge = Knowledge(solved, first, guarded)
+        again = Closure(self._lines, rest)
+        return _one_by_one(order, again, knowledge, guarded.tolist())[: len(ask.asked)]
+
+    def turns(self, ask: Ask) -> Ints:
+        """Ranks sets: by use, by worth, trouble and doublings of n, and by n; the unasked last."""
+        sets, guarded = self._sets, self._guarded(ask)
+        trouble = _trouble(self._lines, guarded)[: len(ask.asked)]
+        doublings = np.log2(np.maximum(sets.students, 1)).astype(np.int64)
+        weighed = 2 * sets.worth + trouble + doublings
+        first = np.zeros_like(ask.asked) if ask.first is None else ask.first
+        keys = np.column_stack([ask.asked, first, sets.usefulness, weighed, sets.students])
+        keys[~ask.asked] = 0
+        return np.unique(keys, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+
+    def _guarded(self, ask: Ask) -> Flags:
+        return np.append(ask.guarded, np.ones(self._unions.shape[0], dtype=bool))
+
+    def _with_unions(self, rest: Rest | None) -> Rest | None:
+        """Returns the rest with an entry for each union as well."""
+        if rest is None:
+            return None
+        counts = np.hstack([rest.counts, (self._unions @ rest.counts.T).T.astype(np.int64)])
+        protected = np.append(rest.protected, self._unions @ rest.protected > 0)
+        return Rest(counts, protected, rest.least)
+
+
+def _one_by_one(
+    order: list[int], closure: Closure, knowledge: Knowledge, guarded: list[bool]
 ) -> Flags:
-    """Returns which sets are hidden, so that nothing hidden or coded is given away.
-
-    First exact sets are shown, as long as they give away no number of proficient students of a
-    hidden or coded one. Then coded sets, as long as they give away no n of a hidden one.
-
-    What line by line would be shown is decided first, all of it at once, since it is nearly what
-    can be shown; the rest is tried one by one.
-
-    Args:
-        matrix: a row per line and a column per set: 1 for the parent, -1 for each child.
-        sets: an entry per column.
-        minimum_n: smaller sets are hidden, and unions of a line's children that are smaller still
-            are not given away.
-        basis: lines that all others are sums of; null takes them all.
-    """
-    small = sets.students < minimum_n
-    coded = sets.coded & ~small
-    asked = np.ones(len(small), dtype=bool) if sets.asked is None else sets.asked
-    parts, lines = _with_small_unions(matrix, sets.students, minimum_n)
-    unions = np.ones(parts.shape[0], dtype=bool)
-    guarded = np.append(small | coded, unions)
-    turn = _turns(sets, small, coded, _trouble(lines, guarded)[: len(small)])
-    exact, coded_ones = _in_turn(turn, asked & ~(small | coded)), _in_turn(turn, asked & coded)
-    first = _shown_line_by_line(lines, exact, guarded.tolist())
-    solved = _solve(matrix if basis is None else basis, parts, turn, first)
-    knowledge = Knowledge(solved, first, guarded)
-    hidden = small.copy()
-    hidden[_refused(knowledge, exact)] = True
-    if coded_ones:
-        knowledge.guard(np.append(hidden, unions))
-        hidden[_refused(knowledge, coded_ones)] = True
-    return hidden
+    """Returns the sets that are shown: what is known, and each other unless it gives one away."""
+    shown = np.zeros(len(guarded), dtype=bool)
+    for chosen in order:
+        if knowledge.knows(chosen):
+            shown[chosen] = True
+            if not closure.known[chosen]:
+                closure.learn(chosen, guarded)
+    for chosen in order:
+        if not (shown[chosen] or guarded[chosen]):
+            shown[chosen] = _shows(chosen, closure, knowledge, guarded)
+    return shown
 
 
-def _refused(knowledge: Knowledge, asked: list[int]) -> list[int]:
-    return [chosen for chosen in asked if not knowledge.show(chosen)]
-
-
-def _turns(sets: Sets, small: Flags, coded: Flags, trouble: Ints) -> Ints:
-    """Ranks sets: exact ones first, by use, by worth, trouble and doublings of n, and by n.
-
-    The small ones come last.
-    """
-    doublings = np.log2(np.maximum(sets.students, 1)).astype(np.int64)
-    weighed = 2 * sets.worth + trouble + doublings
-    keys = np.column_stack([~small, ~coded, sets.usefulness, weighed, sets.students])
-    keys[small] = 0
-    return np.unique(keys, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+def _shows(chosen: int, closure: Closure, knowledge: Knowledge, guarded: list[bool]) -> bool:
+    """Shows the set and returns True, unless a line or a sum of lines speaks against it."""
+    if knowledge.knows(chosen):
+        return True
+    learnt = [] if closure.known[chosen] else closure.learn(chosen, guarded)
+    if learnt is None:
+        knowledge.keep(chosen)
+        return False
+    if knowledge.show(chosen):
+        return True
+    closure.forget(learnt)
+    return False
 
 
 def _trouble(lines: sparse.csr_array, guarded: Flags) -> Ints:
@@ -148,12 +197,9 @@ def _solve(matrix: sparse.csr_array, unions: sparse.csr_array, turn: Ints, first
     return solved
 
 
-def _shown_line_by_line(
-    lines: sparse.csr_array, asked: Iterable[int], guarded: list[bool]
-) -> Flags:
+def _shown_line_by_line(closure: Closure, asked: list[int], guarded: list[bool]) -> Flags:
     """Returns the sets that are shown where only single lines are looked at."""
-    closure = Closure(lines)
-    shown = np.zeros(lines.shape[1], dtype=bool)
+    shown = np.zeros(len(guarded), dtype=bool)
     for chosen in asked:
         shown[chosen] = closure.known[chosen] or closure.learn(chosen, guarded) is not None
     return shown

@@ -47,6 +47,14 @@ class Knowledge:
         for chosen in np.flatnonzero(guarded).tolist():
             self._guarded[self._same[chosen]] = True
 
+    def knows(self, chosen: int) -> bool:
+        """Returns whether the set is shown, or follows from those that are."""
+        return not self._value[self._same[chosen]]
+
+    def keep(self, chosen: int) -> None:
+        """Guards one more set, which is not given away so far."""
+        self._guarded[self._same[chosen]] = True
+
     def show(self, chosen: int) -> bool:
         """Shows the set and returns True, or leaves all as it is where that gives one away."""
         twin = self._same[chosen]

@@ -8,6 +8,7 @@ and subtract along every line, so suppression is decided on lines, not on cells.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from transforms.cell_plan import Rollup
+from transforms.suppress_nested import nest, nested_pairs
 from transforms.suppress_sets import (
     Flags,
     Ints,
@@ -99,6 +101,7 @@ class System:
     cells a part is the sum (1) and difference (-1) of. `matrix` has a row per line and a column per
     set: 1 for the parent, -1 for each child, and `matrix @ x == 0` for every statistic x that adds
     up over students. `basis` has lines enough that all others are sums of them (`implied_lines`).
+    `nested` has a row for each two sets of which one lies in the other by several steps (1 and -1).
     `organisation` numbers each cell's organisation; `within[a, b]` says that organisation a lies
     within b (itself included).
     """
@@ -108,6 +111,7 @@ class System:
     parts: sparse.csr_array
     matrix: sparse.csr_array
     basis: sparse.csr_array
+    nested: sparse.csr_array
     organisation: Ints
     within: sparse.csr_array
 
@@ -129,10 +133,12 @@ def build_system(
     splits: pd.DataFrame,
     dimensions: Dimensions,
     met: pd.DataFrame | None = None,
+    nested_below: int = 0,
 ) -> System:
     """Returns the system of every line over dimensions, roll-ups and splits, checked to add up.
 
-    `met` are the pairs of codes of two dimensions that any student has, see `codes_met`.
+    `met` are the pairs of codes of two dimensions that any student has, see `codes_met`. Two cells
+    of `nested_below` students or more that differ by fewer leave a part between them (`nest`).
 
     Raises:
         CellsDoNotAddUp: a cell twice, a parent missing, or a sum that is not its parent's.
@@ -143,20 +149,23 @@ def build_system(
     members = _collect_members(cells, grid, splits, dimensions)
     within = _within(members, grid)
     keyed = KeyedCells(
+        cells["n_tested"].to_numpy(dtype=np.int64),
         grid.organisation,
         grid.codes,
         grid.strides,
         grid.key,
         dimensions.columns,
-        lambda column: _numbers(cells, grid, dimensions, column),
+        functools.cache(lambda column: _numbers(cells, grid, dimensions, column)),
     )
-    ties = tie(keyed, dimensions.apart, met, cells["n_tested"].to_numpy(dtype=np.int64))
+    ties = tie(keyed, dimensions.apart, met)
+    nest(ties, keyed, within, grid.span, nested_below)
     members, parts = _tied(members, ties), ties.matrix()
     _require_sums(cells, members, parts)
     sets, matrix = merge_equal_sets(members, len(cells) + parts.shape[0])
     basis = line_matrix(members.of_lines(~implied_lines(members)), sets)
     of_cell, of_part = np.split(sets, [len(cells)])
-    return System(of_cell, of_part, parts, matrix, basis, grid.organisation, within)
+    nested = nested_pairs(keyed, within, sets, grid.span, nested_below or len(cells))
+    return System(of_cell, of_part, parts, matrix, basis, nested, grid.organisation, within)
 
 
 def _tied(members: Members, ties: Ties) -> Members:

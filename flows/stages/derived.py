@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -15,6 +14,7 @@ from flows.stages.planning import BuildPlan
 from flows.stages.protecting import proven
 from flows.stages.sliced_marts import in_order_of_slices
 from flows.stages.students import GROUP_BREAKS
+from flows.stages.told import relate_achievement
 from transforms.breaks import breaks_relation
 from transforms.cell_plan import CellPlan
 from transforms.cells import build_cells
@@ -36,11 +36,6 @@ from warehouse.publish import MartArea
 
 if TYPE_CHECKING:
     from flows.stages.marts import MartWriter
-
-ACHIEVEMENT = {
-    "restricted": "mart_achievement_unsuppressed",
-    "reporting": "mart_achievement",
-}
 
 
 @dataclass(frozen=True)
@@ -105,10 +100,10 @@ class Derived:
 
     def _growth(self, area: MartArea, students: str) -> None:
         """Write growth and transitions; without a mart of achievement there is nothing to grow."""
-        path = self.writer.written(ACHIEVEMENT[area], area)
-        if path is None:
+        achievement = relate_achievement(self.con, self.writer, self.cells, area)
+        if achievement is None:
             return
-        growth = self._built_growth(area, students, path)
+        growth = self._built_growth(area, students, achievement)
         marts = self.context.catalogue.marts
         if area == "restricted":
             sql = exact_growth_sql(self.cells, growth)
@@ -120,13 +115,11 @@ class Derived:
         self._write(f"mart_growth{suffix}", area, sql)
         self._write(f"mart_transition{suffix}", area, moves)
 
-    def _built_growth(self, area: MartArea, students: str, achievement: Path) -> str:
+    def _built_growth(self, area: MartArea, students: str, achievement: str) -> str:
         assessments = self.context.catalogue.assessments
         self.con.register("breaks_given", breaks_relation(assessments))
         inputs = GrowthInputs(
-            achievement=self._view(
-                "growth_achievement", f"SELECT * FROM read_parquet({path_literal(achievement)})"
-            ),
+            achievement=achievement,
             cells=GROWTH_CELLS,
             vendor=self._growth_cells(students),
             breaks="breaks_given",

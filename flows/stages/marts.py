@@ -31,6 +31,8 @@ from warehouse.publish import MartArea
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from flows.stages.protecting import Decided
+
 ORGANISATIONS = orgs.Organisations("partners", "networks", "names")
 CELL_KEY = ("school_year", "assessment", "subject", "test_window", "grade", "org_level", "org_id")
 # Marts with a row for each student: in SQL only where an installation asks for it.
@@ -149,23 +151,23 @@ def _write_cells(
     from flows.stages.protecting import decide
 
     marts = context.catalogue.marts
-    decisions = decide(con, cells, marts)
+    decided = decide(con, cells, marts)
     participation = relate_participation(context, con, cells, STUDENTS)
-    for name, sql in restricted_sql(cells, marts, decisions, participation).items():
+    for name, sql in restricted_sql(cells, marts, decided.decisions, participation).items():
         writer.sliced(name, "restricted", sql)
     for name, sql in students_of_concern(context, con, cells).items():
         writer.sliced(name, "restricted", sql)
     derived = Derived(context, plan, con, writer, cells)
-    derived.write("restricted", STUDENTS, decisions)
+    derived.write("restricted", STUDENTS, decided.decisions)
     write_comparison(context, con, writer, cells, "restricted")
     students = STUDENTS
     if plan.keeps_back:
         students = count_released(context, plan, con)
-        decisions = decide(con, cells, marts)
+        decided = decide(con, cells, marts)
         participation = relate_participation(context, con, cells, students)
-    for name, sql in reporting_sql(cells, marts, decisions, participation).items():
+    for name, sql in reporting_sql(cells, marts, decided, participation).items():
         writer.sliced(name, "reporting", sql)
-    derived.write("reporting", students, decisions)
+    derived.write("reporting", students, decided.decisions)
     write_comparison(context, con, writer, cells, "reporting")
 
 
@@ -198,14 +200,14 @@ def restricted_sql(
 
 
 def reporting_sql(
-    cells: CellPlan, marts: Marts, decisions: str, participation: str | None = None
+    cells: CellPlan, marts: Marts, decided: Decided, participation: str | None = None
 ) -> dict[str, str]:
     """Return SQL of each reporting mart that shows cells."""
     return {
         "mart_achievement": mart_sql.published_achievement_sql(
-            cells, marts, decisions, participation
+            cells, marts, decided.decisions, decided.listed, participation
         ),
-        "mart_level": mart_sql.published_level_sql(cells, marts, decisions),
+        "mart_level": mart_sql.published_level_sql(cells, marts, decided.decisions),
     }
 
 
@@ -244,7 +246,8 @@ def student_result_sql(plan: CellPlan) -> str:
 
     Groups are those that the cells count, the roster's where the extract says nothing, else
     UNKNOWN; `<dimension>_origin` says which. `load_id` and `source_row` lead to the raw file;
-    `source_record` tells the records of one row apart.
+    `source_record` tells the records of one row apart. Birth dates only tell whether an id is of
+    one student: that is looked at in the lake, and they stay there.
     """
     # Rows that were loaded before records were numbered are one record each.
     number = "coalesce(source_record, 0) AS source_record"
@@ -252,7 +255,8 @@ def student_result_sql(plan: CellPlan) -> str:
         f"coalesce({group}, '{UNKNOWN}') AS {group}" for group in (*plan.crossed, *plan.one_way)
     )
     return (
-        f"SELECT s.* REPLACE ({groups}, {number}), load_id FROM {STUDENTS} AS s "
+        f"SELECT s.* EXCLUDE (birth_date) REPLACE ({groups}, {number}), load_id "
+        f"FROM {STUDENTS} AS s "
         "JOIN result_loads USING (source, partition)"
     )
 

@@ -8,6 +8,7 @@ import duckdb
 
 from flows.context import Context
 from flows.stages.students import GROUP_BREAKS
+from flows.stages.told import relate_achievement
 from transforms.breaks import breaks_relation
 from transforms.cell_plan import CellPlan
 from transforms.comparison import (
@@ -16,7 +17,6 @@ from transforms.comparison import (
     exact_comparison_sql,
     published_comparison_sql,
 )
-from warehouse.lake import path_literal
 from warehouse.publish import MartArea
 
 if TYPE_CHECKING:
@@ -39,16 +39,12 @@ def write_comparison(
     if not (network.partner_schools or network.networks):
         return
     suffix = "_unsuppressed" if area == "restricted" else ""
-    path = writer.written(f"mart_achievement{suffix}", area)
-    if path is None:
+    achievement = relate_achievement(con, writer, plan, area)
+    if achievement is None:
         return
-    con.execute(
-        "CREATE OR REPLACE TEMP VIEW compared_achievement AS "
-        f"SELECT * FROM read_parquet({path_literal(path)})"
-    )
     con.register("comparison_breaks", breaks_relation(context.catalogue.assessments))
     inputs = ComparisonInputs(
-        achievement="compared_achievement",
+        achievement=achievement,
         schools="dim_school",
         networks="networks",
         breaks="comparison_breaks",

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import duckdb
 import pandas as pd
@@ -16,38 +17,65 @@ from configs.errors import PublicationHeld
 from configs.mart_models import Marts
 from transforms.cell_pairs import codes_met
 from transforms.cells import CELLS, CellPlan
+from transforms.listing import listed_hidden
 from transforms.organisations import SYSTEM, org_splits
 from transforms.suppress import CellsDoNotAddUp, Dimensions, SuppressionRule, protect
 
-DECISIONS = "decisions"
+DECISIONS, LISTED = "decisions", "listed"
 # To start a process takes as long as to decide over so many.
 FEW_CELLS = 5_000
 
 
-def decide(con: duckdb.DuckDBPyConnection, plan: CellPlan, marts: Marts) -> str:
-    """Make table `decisions`: `cell_id`, `suppressed`, `suppression_reason`, `rate_coding`.
+@dataclass(frozen=True)
+class Decided:
+    """The tables that say what is published of each cell.
 
-    Every cell of `cells` has one. Each assessment, subject, school year and window is one system.
+    decisions: `cell_id` and what `protect` returns of it, in columns of its names; of every cell.
+    listed: the keys, without `org_name`, that are listed though nothing of them is shown.
     """
+
+    decisions: str = DECISIONS
+    listed: str = LISTED
+
+
+def decide(con: duckdb.DuckDBPyConnection, plan: CellPlan, marts: Marts) -> Decided:
+    """Make the tables of `Decided`; each assessment, subject, year and window is a system."""
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE {DECISIONS} (cell_id BIGINT, suppressed BOOLEAN, "
-        "suppression_reason VARCHAR, rate_coding VARCHAR)"
+        "suppression_reason VARCHAR, rate_coding VARCHAR, rate_limit DOUBLE, shows_levels BOOLEAN)"
     )
-    rule = _rule(marts)
+    # Text, not the codes that occur: an empty group may be of another.
+    key = ", ".join(f"{column}::VARCHAR AS {column}" for column in _own_key(plan))
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {LISTED} AS "
+        f"SELECT {', '.join(SYSTEM)}, {key} FROM {CELLS} LIMIT 0"
+    )
     dimensions = Dimensions(plan.crossed, plan.one_way, plan.crossed_with, plan.rollups)
-    systems = con.execute(f"SELECT DISTINCT {', '.join(SYSTEM)} FROM {CELLS} ORDER BY ALL")
-    given = (_cells_of(con, plan, system) for system in systems.fetchall())
-    for decided in _protect_all(given, dimensions, rule):
-        con.register("decided", decided)
-        con.execute(f"INSERT INTO {DECISIONS} SELECT * FROM decided")
-        con.unregister("decided")
-    return DECISIONS
+    found = con.execute(f"SELECT DISTINCT {', '.join(SYSTEM)} FROM {CELLS} ORDER BY ALL")
+    systems = found.fetchall()
+    asked = Asked(dimensions, _rule(marts), plan.codes)
+    given = (_cells_of(con, plan, system) for system in systems)
+    for system, (decided, listed) in zip(systems, _protect_all(given, asked), strict=True):
+        _insert(con, DECISIONS, decided)
+        _insert(con, LISTED, listed.assign(**dict(zip(SYSTEM, system, strict=True))))
+    return Decided()
+
+
+def _own_key(plan: CellPlan) -> tuple[str, ...]:
+    return ("org_level", "org_id", *plan.group_columns)
+
+
+def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame) -> None:
+    con.register("coming", rows)
+    con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM coming")
+    con.unregister("coming")
 
 
 def _rule(marts: Marts) -> SuppressionRule:
     return SuppressionRule(
         marts.suppression.minimum_n,
         tuple((int(n), float(limit)) for n, limit in marts.suppression.extreme_bands),
+        marts.suppression.interval,
     )
 
 
@@ -60,7 +88,8 @@ def _cells_of(
     """
     levelled = " + ".join(["0", *(f"n_level_{k}" for k in plan.levels)])
     where = " AND ".join(f"{column} = ?" for column in SYSTEM)
-    columns = ("cell_id", "org_level", "org_id", *plan.group_columns)
+    levels = (f"n_level_{k}" for k in plan.levels)
+    columns = ("cell_id", "org_level", "org_id", *plan.group_columns, *levels)
     cells = con.execute(
         f"SELECT {', '.join(columns)}, n_tested, coalesce(n_proficient, 0) AS n_proficient, "
         f"n_tested = {levelled} AS has_rate FROM {CELLS} WHERE {where} ORDER BY cell_id",
@@ -70,12 +99,22 @@ def _cells_of(
     return cells, org_splits(con, system), met
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of every system: its dimensions, the rule, the codes of each dimension."""
+
+    dimensions: Dimensions
+    rule: SuppressionRule
+    codes: Mapping[str, Sequence[str]]
+
+
+Given = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]
+
+
 def _protect_all(
-    given: Iterable[tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]],
-    dimensions: Dimensions,
-    rule: SuppressionRule,
-) -> Iterator[pd.DataFrame]:
-    """Yield the decisions of each system, in order; systems know nothing of one another.
+    given: Iterable[Given], asked: Asked
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Yield the decisions and listed keys of each system; systems know nothing of one another.
 
     Few cells are decided here, more by processes, not threads: the work is Python's own for the
     most part. They are spawned, since this one may have threads of Prefect and DuckDB, which a fork
@@ -86,22 +125,18 @@ def _protect_all(
     Raises:
         PublicationHeld: a system's cells do not add up, or its privacy could not be shown.
     """
-    asked = list(given)
-    if sum(len(cells) for cells, _, _ in asked) <= FEW_CELLS:
-        for cells, splits, met in asked:
+    systems = list(given)
+    if sum(len(cells) for cells, _, _ in systems) <= FEW_CELLS:
+        for system in systems:
             with proven():
-                result = decide_system(cells, splits, met, dimensions, rule)
+                result = decide_system(system, asked)
             yield result
         return
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
     workers = os.cpu_count() or 1
     with ProcessPoolExecutor(workers, mp_context=context, initializer=gc.disable) as pool:
-        waiting = [
-            pool.submit(decide_system, cells, splits, met, dimensions, rule)
-            for cells, splits, met in asked
-        ]
-        for decided in waiting:
+        for decided in [pool.submit(decide_system, system, asked) for system in systems]:
             with proven():
                 result = decided.result()
             yield result
@@ -127,14 +162,16 @@ def proven() -> Iterator[None]:
         ) from error
 
 
-def decide_system(
-    cells: pd.DataFrame,
-    splits: pd.DataFrame,
-    met: pd.DataFrame,
-    dimensions: Dimensions,
-    rule: SuppressionRule,
-) -> pd.DataFrame:
-    """Return `cell_id` and the decision of every cell of one system."""
-    decided = protect(cells, splits, dimensions, rule, met)
+def decide_system(given: Given, asked: Asked) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return `cell_id` and the decision of every cell of one system, and the keys that are listed.
+
+    Args:
+        given: the cells, how the organisations add up, which codes go together.
+        asked: of every system.
+    """
+    cells, splits, met = given
+    decided = protect(cells, splits, asked.dimensions, asked.rule, met)
+    shown = ~decided["suppressed"].to_numpy()
+    listed = listed_hidden(cells, splits, asked.dimensions.columns, shown, asked.codes)
     decided.insert(0, "cell_id", cells["cell_id"])
-    return decided[["cell_id", "suppressed", "suppression_reason", "rate_coding"]]
+    return decided, listed

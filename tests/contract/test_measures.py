@@ -13,6 +13,7 @@ import pytest
 from configs.catalogue import load_catalogue
 from flows.measures_page import measures_page
 from flows.stages.marts import KEYS, reporting_sql
+from flows.stages.protecting import Decided
 from transforms import all_cards
 from transforms.cell_keys import CellKeys
 from transforms.cell_plan import CellPlan
@@ -38,7 +39,7 @@ def published_sql() -> Mapping[str, str]:
     keys = CellKeys({"system": 0, "org": 0}, {})
     gaps = Gaps("gaps", CellSet("cells", PLAN, keys), is_decided=True)
     return {
-        **reporting_sql(PLAN, MARTS, "decisions"),
+        **reporting_sql(PLAN, MARTS, Decided()),
         "mart_gap": published_gap_sql(gaps, MARTS),
         "mart_growth": published_growth_sql(PLAN, MARTS, "growth"),
         "mart_transition": published_transition_sql(PLAN, MARTS, "growth"),

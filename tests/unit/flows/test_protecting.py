@@ -25,7 +25,7 @@ NO_ORGANISATIONS = {
     "'' AS org_name WHERE false",
 }
 MARTS = Marts.model_construct(
-    suppression=SimpleNamespace(minimum_n=11, extreme_bands=[(11, 20.0), (20, 10.0)])
+    suppression=SimpleNamespace(minimum_n=11, extreme_bands=[(11, 20.0), (20, 10.0)], interval=3)
 )
 
 
@@ -117,6 +117,7 @@ def test_growth_that_does_not_add_up_holds_the_publication(monkeypatch, tmp_path
     path = tmp_path / "mart.parquet"
     con.execute(f"COPY (SELECT 1 AS n) TO '{path}'")
     writer = SimpleNamespace(written=lambda *_: path)
+    monkeypatch.setattr(derived, "relate_achievement", lambda *_: "achievement")
     catalogue = SimpleNamespace(assessments={}, marts=MARTS)
     write = derived.Derived(
         SimpleNamespace(catalogue=catalogue),

@@ -148,12 +148,18 @@ def compared(case: Case) -> Compared:
     build_cells(con, "results", Organisations("partners", "networks", "names"), plan)
     con.execute(
         f"CREATE TABLE decided AS SELECT cell_id, {case.hidden} AS suppressed, 'too_few' AS "
-        "suppression_reason, 'exact' AS rate_coding FROM cells"
+        "suppression_reason, 'exact' AS rate_coding, NULL::DOUBLE AS rate_limit, NOT suppressed AS "
+        "shows_levels FROM cells"
+    )
+    key = ", ".join(column for column in plan.key_columns if column != "org_name")
+    con.execute(
+        f"CREATE TABLE listed AS SELECT {key} FROM cells JOIN decided USING (cell_id) "
+        "WHERE suppressed"
     )
     more = f"UNION ALL BY NAME ({case.more})" if case.more else ""
     for name, sql in (
         ("exact", exact_achievement_sql(plan, marts, "decided")),
-        ("shown", published_achievement_sql(plan, marts, "decided")),
+        ("shown", published_achievement_sql(plan, marts, "decided", "listed")),
     ):
         con.execute(f"CREATE TABLE achievement_{name} AS SELECT * FROM ({sql}) {more}")
         inputs = ComparisonInputs(f"achievement_{name}")

@@ -108,7 +108,7 @@ def built(rows, plan=None, marts=None, decide=None, earlier=None, group_breaks=(
     if decide:
         con.execute(
             f"CREATE TABLE decisions AS SELECT cell_id, {decide} AS suppressed, "
-            "'exact' AS rate_coding FROM cells"
+            "'exact' AS rate_coding, true AS shows_levels FROM cells"
         )
     if earlier is not None:
         con.register("earlier", earlier)

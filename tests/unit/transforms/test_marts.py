@@ -93,10 +93,18 @@ def connection(cells, decisions=()):
     )
     con.execute(
         "CREATE TABLE decisions(cell_id BIGINT, suppressed BOOLEAN, suppression_reason VARCHAR, "
-        "rate_coding VARCHAR)"
+        "rate_coding VARCHAR, rate_limit DOUBLE, shows_levels BOOLEAN)"
     )
-    for decision in decisions:
-        con.execute("INSERT INTO decisions VALUES (?, ?, ?, ?)", list(decision))
+    for cell_id, suppressed, reason, coding, *more in decisions:
+        limit, shows_levels = more or (None, coding == "exact" and not suppressed)
+        row = [cell_id, suppressed, reason, coding, limit, shows_levels]
+        con.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?)", row)
+    # Every cell that is not shown is listed, and those that a test adds.
+    con.execute(
+        "CREATE TABLE listed AS SELECT school_year, assessment, subject, test_window, grade, "
+        f"org_level, org_id, {', '.join((*PLAN.crossed, *PLAN.one_way))} "
+        "FROM cells LEFT JOIN decisions USING (cell_id) WHERE coalesce(suppressed, true)"
+    )
     return con
 
 
@@ -115,7 +123,7 @@ def test_where_no_assessment_has_levels_there_are_means_and_no_rates(decisions):
     con.execute("ALTER TABLE cells DROP n_level_2")
     rows = records(con, exact_achievement_sql(plan, MARTS, decisions))
     if decisions:
-        rows += records(con, published_achievement_sql(plan, MARTS, decisions))
+        rows += records(con, published_achievement_sql(plan, MARTS, decisions, "listed"))
     for row in rows:
         assert (row["n_tested"], row["n_proficient"], row["pct_proficient"]) == (20, None, None)
         assert row["mean_scale_score"] == pytest.approx(100, abs=0.1)
@@ -125,7 +133,10 @@ def test_where_no_assessment_has_levels_there_are_means_and_no_rates(decisions):
 
 def test_columns_stand_in_the_order_of_the_contract():
     con = connection([(8, 12)], [(1, False, None, "exact")])
-    assert tuple(records(con, published_achievement_sql(PLAN, MARTS, "decisions"))[0]) == CONTRACT
+    assert (
+        tuple(records(con, published_achievement_sql(PLAN, MARTS, "decisions", "listed"))[0])
+        == CONTRACT
+    )
     exact = (*CONTRACT, "suppression_reason", *STATISTICS)
     assert tuple(records(con, exact_achievement_sql(PLAN, MARTS))[0]) == exact
     assert tuple(records(con, exact_achievement_sql(PLAN, MARTS, "decisions"))[0]) == exact
@@ -145,23 +156,32 @@ def test_exact_measures_are_not_rounded_and_need_no_decisions():
 
 def test_published_measures_are_rounded():
     con = connection([(8, 4)], [(1, False, None, "exact")])
-    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions"))
+    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions", "listed"))
     assert [row[name] for name in MEASURES] == [12, 4, 33.3, 13.8, 60.9, 100.0]
     assert (row["rate_coding"], row["suppressed"]) == ("exact", False)
 
 
 def test_a_suppressed_cell_shows_nothing_and_no_reason_but_stays_in_the_mart():
-    con = connection(
-        [(8, 1), (20, 20)], [(1, True, "small", "bottom"), (2, True, "other", "exact")]
-    )
-    published = records(con, published_achievement_sql(PLAN, MARTS, "decisions"))
-    assert len(published) == 2
-    for row in published:
+    cells = [(28, 21), (8, 1, {"gender": "F"}), (20, 20, {"gender": "M"})]
+    hidden = [(2, True, "small", "bottom"), (3, True, "other", "exact")]
+    con = connection(cells, [(1, False, None, "exact"), *hidden])
+    con.execute("INSERT INTO listed SELECT * REPLACE ('X' AS gender) FROM listed LIMIT 1")
+    rows = records(con, published_achievement_sql(PLAN, MARTS, "decisions", "listed"))
+    # Nobody is of X: it stands there like the two that are hidden.
+    assert [row.pop("gender") for row in rows] == ["F", "M", "X", "all"]
+    for row in rows[:3]:
         assert row["suppressed"] is True
         assert [row[name] for name in (*MEASURES, "rate_coding")] == [None] * 7
-    assert published[0] == published[1]
+    assert rows[0] == rows[1] == rows[2]
     levels = records(con, published_level_sql(PLAN, MARTS, "decisions"))
-    assert [(r["n"], r["pct"], r["suppressed"]) for r in levels] == [(None, None, True)] * 4
+    assert {row["gender"] for row in levels} == {"all"}
+
+
+def test_a_hidden_cell_that_is_not_listed_is_not_there():
+    con = connection([(28, 21), (8, 1, {"gender": "F"})], [(1, False, None, "exact")])
+    con.execute("DELETE FROM listed")
+    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions", "listed"))
+    assert row["gender"] == "all"
 
 
 def test_the_exact_mart_says_what_is_done_to_the_published_one_and_why():
@@ -174,7 +194,7 @@ def test_the_exact_mart_says_what_is_done_to_the_published_one_and_why():
 
 def test_a_cell_without_decision_is_not_published():
     con = connection([(8, 12)])
-    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions"))
+    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions", "listed"))
     assert [row[name] for name in MEASURES] == [None] * 6
     assert row["suppressed"] is True
     (row,) = records(con, exact_achievement_sql(PLAN, MARTS, "decisions"))
@@ -190,24 +210,32 @@ def test_a_cell_without_decision_is_not_published():
         (39, 0, "bottom", 10),
         (0, 40, "top", 95),
         (999, 1, "bottom", 5),
+        (30, 10, "bottom", 50),
     ],
 )
-def test_a_coded_rate_shows_its_count_and_the_limit_of_its_band(below, above, coding, limit):
-    con = connection([(below, above)], [(1, False, None, coding)])
-    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions"))
+def test_a_coded_rate_shows_its_count_and_the_limit_that_was_decided(below, above, coding, limit):
+    decided = limit if coding == "bottom" else 100 - limit
+    con = connection([(below, above)], [(1, False, None, coding, decided, False)])
+    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions", "listed"))
     assert [row[name] for name in MEASURES] == [below + above, None, limit, None, None, None]
     assert (row["rate_coding"], row["suppressed"]) == (coding, False)
+    assert records(con, published_level_sql(PLAN, MARTS, "decisions")) == []
+
+
+def test_levels_that_are_not_shown_are_suppressed_beside_a_rate_that_is():
+    con = connection([(8, 12)], [(1, False, None, "exact", None, False)])
     levels = records(con, published_level_sql(PLAN, MARTS, "decisions"))
     assert [(r["n"], r["pct"], r["suppressed"]) for r in levels] == [(None, None, True)] * 2
+    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions", "listed"))
+    assert row["n_proficient"] == 12
 
 
 @pytest.mark.parametrize(("coding", "mean"), [("exact", 95.0), ("bottom", None)])
 def test_a_student_without_a_level_leaves_the_cell_without_a_rate(coding, mean):
     con = connection([(8, 12, {"n_tested": 21, "n_scores": 21})], [(1, False, None, coding)])
-    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions"))
+    (row,) = records(con, published_achievement_sql(PLAN, MARTS, "decisions", "listed"))
     assert [row[name] for name in MEASURES] == [21, None, None, None, None, mean]
-    levels = records(con, published_level_sql(PLAN, MARTS, "decisions"))
-    assert [(row["n"], row["pct"]) for row in levels] == [(None, None)] * 2
+    assert records(con, published_level_sql(PLAN, MARTS, "decisions")) == []
 
 
 def test_a_student_without_a_score_leaves_the_cell_without_a_mean():
@@ -247,7 +275,7 @@ def test_exact_levels_show_hidden_cells_and_say_that_they_are_hidden():
 def one_row(changes, plan=PLAN, decision=(False, None, "exact")):
     con = connection([(8, 12, changes)], [(1, *decision)])
     (exact,) = records(con, exact_achievement_sql(plan, MARTS, "decisions"))
-    (published,) = records(con, published_achievement_sql(plan, MARTS, "decisions"))
+    (published,) = records(con, published_achievement_sql(plan, MARTS, "decisions", "listed"))
     return exact, published
 
 

@@ -19,7 +19,7 @@ from transforms.suppress import CellsDoNotAddUp, Dimensions, SuppressionRule
 
 GROUPS = ["ethnicity", "el_status", "gender", "econ_status", "disability_status"]
 NO_CODING = ((11, -1.0),)
-UNCODED = SuppressionRule(extreme_bands=NO_CODING)
+UNCODED = SuppressionRule(extreme_bands=NO_CODING, interval=0)
 SCHOOLS_ONLY = pd.DataFrame(
     [("all", "all", "schools", "school", "A"), ("all", "all", "schools", "school", "B")],
     columns=["parent_level", "parent_id", "split", "child_level", "child_id"],
@@ -118,7 +118,7 @@ def test_a_rate_at_or_beyond_its_bands_limit_is_coded(n_tested, n_proficient, co
     assert protect(cells, NO_SPLITS)["rate_coding"].tolist() == [coding]
 
 
-def test_a_coded_cell_alone_among_exact_ones_hides_another():
+def test_a_coded_cell_alone_among_exact_ones_takes_the_rate_of_another_which_keeps_its_number():
     cells = cells_of(
         ("all/all", "all", "all", 90, 31),
         ("all/all", "ASIAN", "all", 30, 1),
@@ -126,8 +126,26 @@ def test_a_coded_cell_alone_among_exact_ones_hides_another():
         ("all/all", "WHITE", "all", 35, 18),
     )
     decided = protect(cells, NO_SPLITS)
-    assert decided["suppressed"].sum() >= 2
+    assert not decided["suppressed"].any()
+    assert decided["rate_coding"].tolist() == ["exact", "bottom", "bottom", "exact"]
+    assert decided["rate_limit"].iloc[1:3].tolist() == [10, 50]
     assert not computable(cells, NO_SPLITS, *hidden_of(decided)).any()
+
+
+@pytest.mark.parametrize(
+    ("n_tested", "n_proficient", "limit"), [(11, 5, None), (12, 5, 50), (40, 19, 50)]
+)
+def test_the_half_that_a_rate_lies_in_is_told_where_that_leaves_enough_open(
+    n_tested, n_proficient, limit
+):
+    cells = cells_of(
+        ("all/all", "all", "all", n_tested + 60, n_proficient + 1),
+        ("all/all", "ASIAN", "all", n_tested, n_proficient),
+        ("all/all", "BLACK", "all", 60, 1),
+    )
+    asian = protect(cells, NO_SPLITS).iloc[1]
+    assert asian["suppressed"] == (limit is None)
+    assert limit is None or asian["rate_limit"] == limit
 
 
 def test_what_has_no_rate_is_not_coded_and_takes_nothing_with_it():
@@ -135,10 +153,10 @@ def test_what_has_no_rate_is_not_coded_and_takes_nothing_with_it():
     decided = protect(cells.assign(has_rate=False), NO_SPLITS)
     assert (decided["rate_coding"] == "exact").all()
     assert not decided["suppressed"].any()
-    # One coded cell alone would hide another.
+    # One coded cell alone would take the rate of another.
     mixed = cells.assign(n_proficient=[50, 1, 20, 29])
-    assert protect(mixed, NO_SPLITS)["suppressed"].any()
-    assert not protect(mixed.assign(has_rate=False), NO_SPLITS)["suppressed"].any()
+    assert (protect(mixed, NO_SPLITS)["rate_limit"] == 50).any()
+    assert (protect(mixed.assign(has_rate=False), NO_SPLITS)["rate_coding"] == "exact").all()
 
 
 def test_all_students_of_a_school_and_one_group_of_them_are_hidden_after_what_is_crossed():
@@ -192,7 +210,13 @@ def test_a_cell_twice_is_refused():
 
 def test_no_cells_give_no_decisions_of_the_same_columns():
     decided = protect(ethnicities(ASIAN=20).iloc[:0], NO_SPLITS)
-    assert decided.columns.tolist() == ["suppressed", "suppression_reason", "rate_coding"]
+    assert decided.columns.tolist() == [
+        "suppressed",
+        "suppression_reason",
+        "rate_coding",
+        "rate_limit",
+        "shows_levels",
+    ]
     assert decided.empty
 
 

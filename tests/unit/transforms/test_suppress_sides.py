@@ -26,7 +26,7 @@ MEMBERS = {
 ROLLUPS = tuple(Rollup(own, base, members) for own, (base, members) in MEMBERS.items())
 COLUMNS = ["grade", *CROSSED, *ONE_WAY, *MEMBERS]
 DIMENSIONS = Dimensions(CROSSED, ONE_WAY, CROSSED, ROLLUPS)
-UNCODED = SuppressionRule(extreme_bands=((11, -1.0),))
+UNCODED = SuppressionRule(extreme_bands=((11, -1.0),), interval=0)
 NO_SPLITS = pd.DataFrame(
     [], columns=["parent_level", "parent_id", "split", "child_level", "child_id"], dtype=str
 )

@@ -23,7 +23,7 @@ from transforms.suppress_lines import build_system
 COLUMNS = ("grade", "ethnicity", "el_status", "el_recent_status", "ltel_status")
 ONE_WAY = COLUMNS[3:]
 DIMENSIONS = Dimensions(("ethnicity", "el_status"), ONE_WAY, ("ethnicity", "el_status"))
-UNCODED = SuppressionRule(extreme_bands=((11, -1.0),))
+UNCODED = SuppressionRule(extreme_bands=((11, -1.0),), interval=0)
 NO_SPLITS = pd.DataFrame(
     [], columns=["parent_level", "parent_id", "split", "child_level", "child_id"], dtype=str
 )

@@ -1,0 +1,160 @@
+"""What is shown of each set of students: its rate, its number, its levels, one after another.
+
+Who shows the rate shows the number, who shows the levels shows the rate. Rates are chosen first, as
+they are what is read; then every number that may stand beside them; then levels among the rates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from transforms.suppress_choice import Ask, Chooser
+from transforms.suppress_closure import Rest
+from transforms.suppress_lines import Flags, Ints, System
+from transforms.suppress_repair import CODED, EXACT, HIDDEN, Repair, Told
+from transforms.suppress_rule import SuppressionRule
+
+HAS_RATE = "has_rate"
+LEVEL = "n_level_"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Students of each set, by what is published of them.
+
+    students, proficient: how many; 0 proficient where there is no rate.
+    levels: a row per level.
+    has_rate: whether a rate is shown of it at all.
+    is_cell: whether it is a cell, which may be shown, and not just a part of some.
+    limit: of its band, in percent; 0 where it is smaller than any.
+    is_extreme: whether its rate is at or beyond the limit.
+    """
+
+    students: Ints
+    proficient: Ints
+    levels: Ints
+    has_rate: Flags
+    is_cell: Flags
+    limit: NDArray[np.float64]
+    is_extreme: Flags
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Which sets show their rate (and mean), their number of students, their levels."""
+
+    rate: Flags
+    number: Flags
+    levels: Flags
+
+
+def counts_of(cells: pd.DataFrame, system: System, rule: SuppressionRule) -> Counts:
+    """Returns the counts of every set of a system, those of parts that are no cells included."""
+
+    def of_sets(values: NDArray[np.generic]) -> Ints:
+        of_cell = values.astype(np.int64)
+        return system.greatest(of_cell, system.parts @ of_cell)
+
+    nothing = np.zeros(len(cells), dtype=np.int64)
+    students = of_sets(cells["n_tested"].to_numpy())
+    proficient = of_sets(cells["n_proficient"].to_numpy())
+    levels = [of_sets(cells[c].to_numpy()) for c in cells.columns if c.startswith(LEVEL)]
+    has_rate = cells[HAS_RATE].to_numpy() if HAS_RATE in cells else nothing == 0
+    rated = system.greatest(has_rate, np.full(len(system.set_of_part), has_rate.any()))
+    is_cell = system.greatest(nothing + 1, np.zeros(len(system.set_of_part)))
+    limit = _limits(students, rule)
+    nearest = np.minimum(proficient, students - proficient)
+    # Products, not quotients: at a limit 100 * 2 / 10 must be exactly 20.
+    is_extreme = (100.0 * nearest <= limit * students) & (limit > 0) & (rated > 0)
+    some = [level for level in levels if level.any()]
+    return Counts(
+        students,
+        proficient,
+        np.array(some).reshape(len(some), len(students)),
+        rated > 0,
+        is_cell > 0,
+        limit,
+        is_extreme,
+    )
+
+
+def choose_shown(chooser: Chooser, counts: Counts, rule: SuppressionRule, system: System) -> Shown:
+    """Returns what is shown of each set of a system, so that nothing hidden is given away."""
+    may = counts.is_cell & (counts.students >= rule.minimum_n)
+    rate = chooser.shown(_ask_rates(counts, may, rule))
+    asked = rate | may & counts.has_rate & (counts.is_extreme | _half_is_wide(counts, rule))
+    kept = (counts.students < rule.minimum_n) | (may & ~asked)
+    number = chooser.shown(Ask(asked, kept, first=rate))
+    repair = _repair(system, counts.students < rule.minimum_n, chooser.turns(Ask(may, ~may)), rule)
+    state = np.where(rate, EXACT, np.where(number, CODED, HIDDEN))
+    state = repair.lowered(state, _told(counts, rule))
+    rate, number = state == EXACT, (state > HIDDEN) & asked | (state == EXACT)
+    levels = chooser.shown(_ask_levels(counts, rate, rule))
+    for level in counts.levels:
+        # There is no code between levels that are shown and levels that are not.
+        told = Told(np.array([level, level]), np.array([level, level]), counts.students)
+        levels = repair.lowered(np.where(levels, CODED, HIDDEN), told) > HIDDEN
+    return Shown(rate, number, levels)
+
+
+def _repair(system: System, small: Flags, turn: Ints, rule: SuppressionRule) -> Repair:
+    """Returns the lines with a small part, and each two sets of which one lies in the other."""
+    lines = sparse.vstack([system.matrix, system.nested], format="csr")
+    has_small = (system.matrix < 0).astype(np.int64) @ small.astype(np.int64) > 0
+    guards = np.append(has_small, np.ones(system.nested.shape[0], dtype=bool))
+    return Repair(lines, guards, turn, rule.interval)
+
+
+def _ask_rates(counts: Counts, may: Flags, rule: SuppressionRule) -> Ask:
+    """Asks for every rate that is not extreme."""
+    small = counts.students < rule.minimum_n
+    is_coded = counts.is_extreme & ~small
+    proficient = np.where(counts.has_rate, counts.proficient, counts.students)
+    others = np.where(counts.has_rate, counts.students - counts.proficient, counts.students)
+    rest = Rest(np.array([proficient, others]), small, rule.interval)
+    return Ask(may & ~is_coded, small | is_coded, rest=rest)
+
+
+def _half_is_wide(counts: Counts, rule: SuppressionRule) -> Flags:
+    """Returns where it says little that a rate is on this side of 50 percent and not extreme."""
+    lowest = np.floor(counts.limit * counts.students / 100.0) + 1
+    is_bottom = 2 * counts.proficient <= counts.students
+    highest = np.where(is_bottom, counts.students // 2, (counts.students - 1) // 2)
+    return highest - lowest >= rule.interval
+
+
+def _told(counts: Counts, rule: SuppressionRule) -> Told:
+    """Returns between what numbers of proficient students a coded, and an exact, rate is."""
+    n, k = counts.students, counts.proficient
+    edge = np.floor(counts.limit * n / 100.0).astype(np.int64)
+    is_bottom, is_extreme = 2 * k <= n, counts.is_extreme
+    bottom = np.where(is_extreme, [0 * n, edge], [edge + 1, n // 2])
+    top = np.where(is_extreme, [n - edge, n], [n // 2 + 1, n - edge - 1])
+    low, high = np.where(is_bottom, bottom, top)
+    without = ~counts.has_rate
+    low, high = np.where(without, 0, low), np.where(without, n, high)
+    exact = np.where(without, 0, k), np.where(without, n, k)
+    return Told(np.array([low, exact[0]]), np.array([high, exact[1]]), n)
+
+
+def _ask_levels(counts: Counts, rate: Flags, rule: SuppressionRule) -> Ask:
+    """Asks for the levels of every set with a rate that has students at each level.
+
+    Of an assessment without levels there are none to ask for.
+    """
+    levels = counts.levels
+    asked = rate & counts.has_rate & (levels > 0).all(axis=0) & (len(levels) > 1)
+    small = counts.students < rule.minimum_n
+    return Ask(asked, ~asked, rest=Rest(levels, small, rule.interval) if len(levels) else None)
+
+
+def _limits(students: Ints, rule: SuppressionRule) -> NDArray[np.float64]:
+    """Returns the limit of each number's band, 0 below the first."""
+    smallest, limits = (np.array(part) for part in zip(*sorted(rule.extreme_bands), strict=True))
+    band = np.searchsorted(smallest, students, side="right") - 1
+    return np.where(band < 0, 0.0, limits[band])
