@@ -23,6 +23,10 @@ def audit(
         typer.Option("--exact", help="Also solve for the true ranges of hidden counts (slow)."),
     ] = False,
     seconds: Annotated[int, typer.Option(min=1, help="How long --exact may take.")] = 600,
+    insider: Annotated[
+        bool,
+        typer.Option("--insider", help="Hold that a code without any row has no students."),
+    ] = False,
     system: Annotated[
         list[str] | None,
         typer.Option(help="Only these: YEAR/ASSESSMENT/SUBJECT/WINDOW, * for any. Repeatable."),
@@ -32,7 +36,7 @@ def audit(
     """Attack the published marts as an outsider could; say which groups fall. 1 if any does."""
     from flows.auditing import Asked, show_audit
 
-    asked = Asked(folder, against, tuple(system or ()), seconds if exact else 0)
+    asked = Asked(folder, against, tuple(system or ()), seconds if exact else 0, insider)
     return show_audit(opened(), asked, as_json=json)
 
 

@@ -33,12 +33,14 @@ class Asked:
     against: those of the publication before.
     systems: patterns of the systems to look at; all where there is none.
     exact_seconds: how long to solve for true ranges; 0: not at all.
+    absent_is_empty: whether the attacker holds that a code without any row has no students.
     """
 
     folder: Path | None
     against: Path | None
     systems: tuple[str, ...]
     exact_seconds: float
+    absent_is_empty: bool = False
 
 
 def show_audit(context: Context, asked: Asked, *, as_json: bool) -> int:
@@ -55,6 +57,7 @@ def show_audit(context: Context, asked: Asked, *, as_json: bool) -> int:
         before=asked.against,
         chosen=lambda name: is_asked(name, asked.systems),
         exact_seconds=asked.exact_seconds,
+        absent_is_empty=asked.absent_is_empty,
     )
     path = write_falls(context, audit)
     if as_json:

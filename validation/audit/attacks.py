@@ -24,7 +24,9 @@ def look_at_view(finder: Finder, absent_is_empty: bool) -> tuple[Bounds, Pairs]:
     """Find what falls by adding and subtracting what is shown; return the bounds and the pairs."""
     bounds = bounds_of(finder.view, absent_is_empty)
     pairs = nested_pairs(finder.view, finder.scheme)
-    look_at_bounds(finder, bounds)
+    finder.note("contradiction", np.flatnonzero(bounds.broken[: finder.view.cells.named]), TESTED)
+    if not bounds.broken.any():
+        look_at_bounds(finder, bounds)
     look_at_span(finder, bounds)
     look_at_pairs(finder, pairs)
     look_at_residuals(finder)
@@ -98,10 +100,19 @@ def look_at_span(finder: Finder, bounds: Bounds) -> None:
     finder.count("hidden of the minimum or more that follow", large.sum())
     follows, _ = solved(finder, matrix, np.where(nobody, 0, view.proficient))
     finder.note("span_coded", np.flatnonzero(follows & view.coded), PROFICIENT)
-    for level in view.levels:
-        follows, value = solved(finder, matrix, np.where(nobody, 0, level))
-        told = follows & view.exact & named
-        finder.count("withheld levels that follow", told.sum())
+    for level in _differing(view.levels):
+        follows, _ = solved(finder, matrix, np.where(nobody, 0, level))
+        finder.count("cells whose withheld levels follow", (follows & view.exact & named).sum())
+
+
+def _differing(levels: Floats) -> Iterator[Floats]:
+    """Yield a level for each set of cells that tell one: of the same set the same follows."""
+    seen = set()
+    for level in levels:
+        told = (~np.isnan(level)).tobytes()
+        if told not in seen:
+            seen.add(told)
+            yield level
 
 
 def solved(finder: Finder, matrix: sparse.csr_array, value: Floats) -> tuple[Flags, Floats]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from validation.audit.bands import SLIP
 from validation.audit.cells import Cells, Lines
 from validation.audit.keys import Flags, Floats
 from validation.audit.view import View
@@ -41,6 +42,11 @@ class Interval:
         return np.array_equal(self.low, other.low) and np.array_equal(self.high, other.high)
 
     @property
+    def broken(self) -> Flags:
+        """Return where no number lies between the bounds: what is published does not add up."""
+        return self.low > self.high + SLIP
+
+    @property
     def width(self) -> Floats:
         """Return how far apart the bounds are."""
         return self.high - self.low
@@ -54,6 +60,16 @@ class Bounds:
     proficient: Interval
     others: Interval
     levels: list[Interval]
+
+    @property
+    def all(self) -> list[Interval]:
+        """Return the bounds of every count."""
+        return [self.n, self.proficient, self.others, *self.levels]
+
+    @property
+    def broken(self) -> Flags:
+        """Return which cells' counts do not add up."""
+        return np.logical_or.reduce([one.broken for one in self.all])
 
 
 class Propagation:
@@ -78,7 +94,7 @@ class Propagation:
             if len(lines):
                 _pass(lines, interval)
             moved = (before.low != interval.low) | (before.high != interval.high)
-            if not moved.any():
+            if not moved.any() or interval.broken.any():
                 break
 
 
@@ -100,7 +116,7 @@ def bounds_of(view: View, absent_is_empty: bool = False) -> Bounds:
 
     Args:
         view: what is published.
-        absent_is_empty: whether the reader holds that a cell without a row has no students.
+        absent_is_empty: whether the reader holds that a code without any row has no students.
     """
     spread = Propagation(view.cells)
     n = _sizes(view, absent_is_empty)
@@ -117,11 +133,12 @@ def bounds_of(view: View, absent_is_empty: bool = False) -> Bounds:
     bounds = Bounds(n, proficient, others, levels)
     first = view.proficient_from or 0
     for _ in range(MOST_PASSES):
-        before = [one.copy() for one in (n, proficient, others, *levels)]
+        before = [one.copy() for one in bounds.all]
         _couple(bounds, first)
-        for one in (n, proficient, others, *levels):
+        for one in bounds.all:
             spread.along(one)
-        if all(a.same(b) for a, b in zip(before, (n, proficient, others, *levels), strict=True)):
+        same = (a.same(b) for a, b in zip(before, bounds.all, strict=True))
+        if bounds.broken.any() or all(same):
             break
     return bounds
 
@@ -130,9 +147,18 @@ def _sizes(view: View, absent_is_empty: bool) -> Interval:
     known = view.shown
     n = Interval(np.where(known, view.n, 0), np.where(known, view.n, UNBOUNDED))
     if absent_is_empty:
-        n.high[view.cells.named :] = 0
-        n.high[: view.cells.named][view.cells.border & ~known[: view.cells.named]] = 0
+        n.high[_of_no_listed_code(view.cells) & ~known] = 0
     return n
+
+
+def _of_no_listed_code(cells: Cells) -> Flags:
+    """Return which cells are of a code that no row of any mart is of."""
+    never = np.zeros(cells.size, dtype=bool)
+    for own in cells.codes.T:
+        listed = np.zeros(own.max(initial=0) + 1, dtype=bool)
+        listed[own[: cells.listed]] = True
+        never[: cells.named] |= ~listed[own] & (own > 0)
+    return never
 
 
 def _couple(bounds: Bounds, proficient_from: int) -> None:

@@ -30,6 +30,7 @@ class Task:
     system: System
     scheme: Scheme
     exact_seconds: float = 0
+    absent_is_empty: bool = False
 
 
 def audit_folder(  # noqa: PLR0913  all but two have defaults that most callers want
@@ -38,6 +39,7 @@ def audit_folder(  # noqa: PLR0913  all but two have defaults that most callers 
     before: Path | None = None,
     chosen: Callable[[str], bool] | None = None,
     exact_seconds: float = 0,
+    absent_is_empty: bool = False,
     workers: int = 2,
 ) -> Audit:
     """Return what falls of the marts of a folder.
@@ -48,6 +50,7 @@ def audit_folder(  # noqa: PLR0913  all but two have defaults that most callers 
         before: those of the publication before; without it nothing is said of two publications.
         chosen: which systems to look at, by name; all unless told.
         exact_seconds: how long to solve for true ranges, all systems together; 0: not at all.
+        absent_is_empty: whether the reader holds that a code without any row has no students.
         workers: how many processes at the same time.
     """
     begun = time.monotonic()
@@ -61,7 +64,7 @@ def audit_folder(  # noqa: PLR0913  all but two have defaults that most callers 
     cells = sum(size for _, size in systems)
     busy = min(workers if cells > WORTH_A_PROCESS else 1, max(len(systems), 1))
     tasks = [
-        Task(folders, system, scheme, exact_seconds * busy * size / cells)
+        Task(folders, system, scheme, exact_seconds * busy * size / cells, absent_is_empty)
         for system, size in systems
     ]
     done = _all_done(tasks, busy)
@@ -79,4 +82,6 @@ def _all_done(tasks: list[Task], workers: int) -> list[SystemAudit]:
 def carry_out(task: Task) -> SystemAudit:
     """Audit one system."""
     publications = [Publication(folder) for folder in task.folders]
-    return audit_system(publications, task.system, task.scheme, task.exact_seconds)
+    return audit_system(
+        publications, task.system, task.scheme, task.exact_seconds, task.absent_is_empty
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 # What each kind of fall means, in the order in which they are told.
 KINDS: Mapping[str, str] = {
+    "contradiction": "what is published does not add up, so nothing can be said of its bounds",
     "below_minimum": "a count below the minimum is shown",
     "extreme_rate": "a rate is shown exactly though it lies in the extreme band of its count",
     "derived": "a derived mart shows the count of a cell that mart_achievement hides",

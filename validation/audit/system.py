@@ -30,7 +30,7 @@ def audit_system(
         system: school_year, assessment, subject, test_window.
         scheme: the public configuration.
         exact_seconds: how long to solve for true ranges; 0: not at all.
-        absent_is_empty: whether the reader holds that a cell without a row has no students.
+        absent_is_empty: whether the reader holds that a code without any row has no students.
     """
     view = read_views(publications[:1], system, scheme)[0]
     finder = Finder(view, scheme, system)
@@ -39,7 +39,7 @@ def audit_system(
     look_at_others(finder, publications[0], pairs, bounds)
     if len(publications) > 1:
         look_at_releases(finder, publications, absent_is_empty)
-    if exact_seconds:
+    if exact_seconds and not bounds.broken.any():
         look_at_ranges(finder, bounds, Clock(exact_seconds))
     order = attrgetter("kind", "cell", "statistic", "mart")
     hidden = int(may_be_small(finder, bounds).sum())

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.unit.validation.audit.small_marts import (
@@ -319,6 +320,25 @@ def test_what_each_of_two_nights_hides_follows_from_both(tmp_path):
     assert ("two_releases", "school/D/1, ethnicity B", "n_tested") in both
     assert not [fall for fall in found(first) if fall[1] == "school/D/1, ethnicity B"]
     assert not [fall for fall in found(second) if fall[1] == "school/D/1, ethnicity B"]
+
+
+def test_numbers_that_do_not_add_up_are_told_and_nothing_is_certified(safe):
+    alter(safe, "mart_achievement", {"org_id": "D/2", "gender": "F"}, n_tested=5000.0)
+    assert "contradiction" in {kind for kind, _, _ in found(safe)}
+
+
+def test_who_knows_that_no_row_means_nobody_computes_more(tmp_path):
+    scheme = replace(SCHEME, codes={**SCHEME.codes, "gender": ("F", "M", "X")})
+    counts = {("D/1", "03", "A", "F"): (12, 13, 14, 11), ("D/1", "03", "A", "M"): (1, 2, 1, 1)}
+    made = cells_of(students(counts), scheme=scheme)
+    made = made[(made["grade"] == "all") & (made["ethnicity"] == "all")].reset_index(drop=True)
+    folder = publish(tmp_path, made, made["n"] >= 11, scheme=scheme)
+    listed = pd.read_parquet(folder / "mart_achievement.parquet")
+    listed[listed["gender"] != "X"].to_parquet(folder / "mart_achievement.parquet")
+    fall = ("span_n", "school/D/1, gender M", "n_tested")
+    assert fall not in found(folder, scheme=scheme)
+    audit = audit_system([Publication(folder)], NAME, scheme, absent_is_empty=True)
+    assert fall in {(one.kind, one.cell, one.statistic) for one in audit.falls}
 
 
 def test_a_fall_names_groups_and_holds_no_number_of_students(tmp_path):
