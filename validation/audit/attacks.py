@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from validation.audit.bands import is_extreme
-from validation.audit.bounds import Bounds, Interval, bounds_of
+from validation.audit.bounds import Bounds, Interval, bounds_of, sizes_of
 from validation.audit.finder import Finder
 from validation.audit.keys import Flags, Floats
 from validation.audit.nested import Pairs, line_residuals, nested_pairs
@@ -27,7 +27,7 @@ def look_at_view(finder: Finder, absent_is_empty: bool) -> tuple[Bounds, Pairs]:
     finder.note("contradiction", np.flatnonzero(bounds.broken[: finder.view.cells.named]), TESTED)
     if not bounds.broken.any():
         look_at_bounds(finder, bounds)
-    look_at_span(finder, bounds)
+    look_at_span(finder, bounds.n)
     look_at_pairs(finder, pairs)
     look_at_residuals(finder)
     return bounds, pairs
@@ -87,11 +87,19 @@ def _but_one(bounds: Bounds) -> Iterator[tuple[Floats, str]]:
         yield sum(others, np.zeros(len(bounds.n.high))), f"level {number + 1}"
 
 
-def look_at_span(finder: Finder, bounds: Bounds) -> None:
+def look_at_what_follows(finder: Finder, absent_is_empty: bool) -> None:
+    """Find what follows exactly, and what nested cells and shown parts leave; no bounds."""
+    look_at_shown(finder)
+    look_at_span(finder, sizes_of(finder.view, absent_is_empty))
+    look_at_pairs(finder, nested_pairs(finder.view, finder.scheme))
+    look_at_residuals(finder)
+
+
+def look_at_span(finder: Finder, sizes: Interval) -> None:
     """Find what follows exactly by linear algebra."""
     view = finder.view
     matrix = view.cells.lines.matrix(view.cells.size)
-    nobody = bounds.n.high <= 0
+    nobody = sizes.high <= 0
     follows, value = solved(finder, matrix, np.where(nobody, 0, view.n))
     named = np.arange(view.cells.size) < view.cells.named
     follows &= named & ~nobody

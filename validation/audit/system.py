@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 
-from validation.audit.attacks import look_at_shown, look_at_view, may_be_small
+from validation.audit.attacks import (
+    look_at_shown,
+    look_at_view,
+    look_at_what_follows,
+    may_be_small,
+)
 from validation.audit.exact import Clock, look_at_ranges
 from validation.audit.finder import Finder
 from validation.audit.other_counts import look_at_others
@@ -41,7 +46,18 @@ def audit_system(
         look_at_releases(finder, publications, absent_is_empty)
     if exact_seconds and not bounds.broken.any():
         look_at_ranges(finder, bounds, Clock(exact_seconds))
+    return _told(finder, int(may_be_small(finder, bounds).sum()))
+
+
+def what_follows(publication: Publication, system: System, scheme: Scheme) -> SystemAudit:
+    """Return what falls in one system exactly: shown, solved for, or left by nested cells."""
+    view = read_views([publication], system, scheme)[0]
+    finder = Finder(view, scheme, system)
+    look_at_what_follows(finder, absent_is_empty=False)
+    return _told(finder, int((~view.shown[: view.cells.named]).sum()))
+
+
+def _told(finder: Finder, hidden: int) -> SystemAudit:
     order = attrgetter("kind", "cell", "statistic", "mart")
-    hidden = int(may_be_small(finder, bounds).sum())
     falls = tuple(sorted(finder.falls, key=order))
-    return SystemAudit(finder.name, falls, view.cells.named, hidden, finder.figures)
+    return SystemAudit(finder.name, falls, finder.view.cells.named, hidden, finder.figures)
