@@ -17,6 +17,7 @@ from flows.console import progress
 from flows.context import Context
 from flows.locking import nightly_lock
 from flows.stages.agreement import lake_lock
+from warehouse.accesses import Access
 from warehouse.backup_file import BackupWriter, compression, new_backup, part_of
 from warehouse.database import Database
 from warehouse.ledger import Ledger
@@ -69,6 +70,7 @@ def back_up(context: Context, target: Path, *, outside: bool, logs: bool) -> Bac
             _add_all(backup, _lake_files(context.workspace), "backing up the lake")
         _add_all(backup, _other_files(context, target, logs), "backing up")
         manifest = backup.end(datetime.now(UTC).isoformat(timespec="seconds"), _versions(context))
+    context.accesses.note(Access("backup", "the whole workspace", str(target)))
     size = sum(member.size for member in manifest.members)
     return BackupMade(target, len(manifest.members), size, target.stat().st_size)
 
@@ -142,7 +144,8 @@ def _lake_files(workspace: Workspace) -> Iterator[tuple[Path, str]]:
 def _other_files(context: Context, target: Path, logs: bool) -> Iterator[tuple[Path, str]]:
     """Yield all else: not what is unfinished, nor what only this machine's processes need."""
     home, itself = context.workspace.home, {target, part_of(target)}
-    left_out = {"lake", "work", "locks", "prefect", BACKUPS}
+    # Beside the secret, what was handed out under keys could be told by whoever has the backup.
+    left_out = {"lake", "work", "locks", "prefect", context.workspace.secrets.name, BACKUPS}
     if not logs:
         left_out.add("logs")
     if context.site is not None:

@@ -14,6 +14,7 @@ from flows.context import Context
 from flows.stages.comparing import Comparison, compare_load
 from flows.stages.recounting import read_again
 from flows.stages.restating import Restatement, compare_folder, restatement
+from warehouse.accesses import Access
 
 # A terminal shows the wide parts; schools are in the file.
 ON_A_TERMINAL = 40
@@ -74,6 +75,11 @@ def show_restatement(context: Context, load_id: str, *, as_json: bool) -> int:
     path = compare_folder(context) / f"{load_id}-published.csv"
     with read_again(context, load_id) as load:
         told = restatement(context, load, path)
+    if told.path is not None:
+        rows = sum(told.cells.values())
+        context.accesses.note(
+            Access("restate", "published cells before and after", told.path, rows, load_id)
+        )
     if as_json:
         typer.echo(json.dumps(asdict(told), default=str, indent=2))
     else:

@@ -14,7 +14,9 @@ from zoneinfo import ZoneInfo
 import typer
 
 from configs.catalogue import Catalogue, load_catalogue
+from warehouse.accesses import Accesses
 from warehouse.database import Database
+from warehouse.forgotten import Forgotten
 from warehouse.lake import Lake
 from warehouse.landing import Landing
 from warehouse.ledger import Ledger
@@ -88,6 +90,16 @@ class Context:
     def repairs(self) -> Repairs:
         """Return the store of corrected rows."""
         return Repairs(self.ledger.database, self.workspace)
+
+    @cached_property
+    def accesses(self) -> Accesses:
+        """Return the record of who had restricted rows written out."""
+        return Accesses(self.ledger.database)
+
+    @cached_property
+    def forgotten(self) -> Forgotten:
+        """Return what was destroyed on request and must not come back."""
+        return Forgotten(self.ledger.database, self.workspace)
 
     @cached_property
     def publisher(self) -> Publisher:

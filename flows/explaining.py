@@ -141,6 +141,7 @@ def explanation_lines(context: Context, load_id: str) -> Iterator[str]:
     newest = _done_again(context, load)
     yield f"{load.load_id}  {load.source}  {load.file_name}"
     yield state_words(load, newest)
+    yield from _forgotten_lines(context, load)
     if load.layout:
         yield f"Read as: layout {load.layout}; {load.written}."
     yield from _cause_lines(load, context.catalogue.codes)
@@ -154,12 +155,23 @@ def explanation_lines(context: Context, load_id: str) -> Iterator[str]:
     yield from repair_lines(repairs_of(context, load_id))
     yield from _check_lines(context, load_id)
     changed = _changed_since(context, load)
-    if changed and newest is None and load.state in ("loaded", "held", "failed"):
+    is_kept = load.sha256 is None or context.forgotten.tombstone(load.sha256) is None
+    if is_kept and changed and newest is None and load.state in ("loaded", "held", "failed"):
         yield f"Changed since then: {', '.join(changed)}. `roci rerun {load_id}` would apply it."
     if newest is None:
         yield from _retry_lines(load, context.catalogue.codes)
     for command in next_commands(load, context.catalogue.codes, newest):
         yield f"Next: {command}"
+
+
+def _forgotten_lines(context: Context, load: Load) -> Iterator[str]:
+    """Yield what to know of a load whose original file was destroyed on request."""
+    buried = context.forgotten.tombstone(load.sha256) if load.sha256 else None
+    if buried is not None:
+        yield (
+            f"Its original file was destroyed on {buried[1]:%Y-%m-%d} by `roci forget` "
+            f"({buried[0]}): what the lake still has of it stays, and it cannot be done again."
+        )
 
 
 def _retry_lines(load: Load, codes: Mapping[str, CodeWords]) -> Iterator[str]:

@@ -14,7 +14,18 @@ log = logging.getLogger("roci")
 PLACES_KEPT = 8
 
 
-def _is_storage(error: Exception) -> bool:
+def is_panic(error: BaseException) -> bool:
+    """Return whether a library written in Rust broke down: Python does not call that an error."""
+    return type(error).__name__ == "PanicException"
+
+
+def places(error: BaseException) -> list[str]:
+    """Return the places that an error came through, the innermost first."""
+    frames = traceback.extract_tb(error.__traceback__)[-PLACES_KEPT:]
+    return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames)]
+
+
+def _is_storage(error: BaseException) -> bool:
     """Return whether DuckDB could not read, write or hold what it had to."""
     duckdb = sys.modules.get("duckdb")
     if duckdb is None:
@@ -22,7 +33,7 @@ def _is_storage(error: Exception) -> bool:
     return isinstance(error, OSError | duckdb.IOException | duckdb.OutOfMemoryException)
 
 
-def storage_failed(error: Exception) -> InfrastructureError:
+def storage_failed(error: BaseException) -> InfrastructureError:
     """Return what a person is told where storage or memory gave out."""
     told = isinstance(error, OSError)
     return InfrastructureError(
@@ -34,7 +45,7 @@ def storage_failed(error: Exception) -> InfrastructureError:
     )
 
 
-def unexpected(error: Exception, where: str = "") -> RociError:
+def unexpected(error: BaseException, where: str = "") -> RociError:
     """Log the places that an unexpected error came through, and return what a person is told.
 
     Its message is neither logged nor told: libraries quote the values that they stumble over, and
@@ -44,13 +55,12 @@ def unexpected(error: Exception, where: str = "") -> RociError:
         return error
     if _is_storage(error):
         return storage_failed(error)
-    frames = traceback.extract_tb(error.__traceback__)[-PLACES_KEPT:]
-    places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames)]
-    log.error("unexpected=%s at=%s", type(error).__name__, " < ".join(places))
+    met = places(error)
+    log.error("unexpected=%s at=%s", type(error).__name__, " < ".join(met))
     return FileRefused(
         "UNEXPECTED",
-        where=where or (places[0] if places else "roci"),
-        found=type(error).__name__ + (f" at {places[0]}" if places else ""),
+        where=where or (met[0] if met else "roci"),
+        found=type(error).__name__ + (f" at {met[0]}" if met else ""),
         expected="no such thing: this is a fault of roci",
         remedy="nothing half done is shown; try once more, then report the line that the log in "
         "logs/ has about it",

@@ -24,7 +24,8 @@ from flows.artifacts import leave_artifacts, name_by_end
 from flows.choosing import chosen_loads, what_changed
 from flows.console import start_logging
 from flows.context import open_context
-from flows.faults import unexpected
+from flows.crash_guard import guard
+from flows.faults import is_panic, unexpected
 from flows.locking import nightly_lock
 from flows.notifying import tell_people, telling_of_an_end
 from flows.outcome import BuildOutcome, LoadOutcome, RunOutcome
@@ -39,6 +40,7 @@ from flows.stages.intake import (
 )
 from flows.stages.loading import load_incoming
 from flows.stages.retrying import as_it_came, waves
+from flows.unfinished_forgetting import finish_forgetting
 
 DEFAULT_WORKERS = 2
 # Prefect's own default is as many threads as there are files, whose memory adds up.
@@ -103,10 +105,13 @@ def _state(outcome: LoadOutcome | BuildOutcome, message: str) -> State[Any]:
 @contextmanager
 def telling_no_values() -> Iterator[None]:
     """Let nothing reach Prefect's log and database but errors that hold no student's value."""
+    guard()  # a scheduled run has no command line that would have done it
     try:
         yield
-    except Exception as error:
-        raise unexpected(error) from None
+    except BaseException as error:
+        if isinstance(error, Exception) or is_panic(error):
+            raise unexpected(error) from None
+        raise
 
 
 def nightly_name() -> str:
@@ -122,7 +127,8 @@ def nightly_name() -> str:
 )
 def build_marts(everything: bool = False) -> State[Any]:
     """Build the marts that changed, or all of them."""
-    return _run_state(_load_then_build(Taken(), everything=everything))
+    with telling_no_values():
+        return _run_state(_load_then_build(Taken(), everything=everything))
 
 
 @flow(
@@ -138,7 +144,8 @@ def ingest(source: str, files: list[dict[str, Any]]) -> State[Any]:
         source: the source's name, or `several`.
         files: the fields of `Incoming` of each file.
     """
-    return _run_state(_load_then_build(Taken(tuple(Incoming(**file) for file in files))))
+    with telling_no_values():
+        return _run_state(_load_then_build(Taken(tuple(Incoming(**file) for file in files))))
 
 
 @flow(
@@ -179,6 +186,7 @@ def nightly(source: str | None = None) -> State[Any]:
     context = open_context()
     start_logging(context.workspace)  # a scheduled run has no command line that would have begun it
     with telling_no_values(), telling_of_an_end(context), nightly_lock(context):
+        finish_forgetting(context)
         context.workspace.tidy()
         fetches = fetch_all(context)
         run = _load_then_build(replace(take_in(context, source), fetches=fetches))

@@ -18,6 +18,7 @@ from flows.explaining import explanation, explanation_lines
 from flows.morning import status_lines, status_of
 from flows.outcome import UNCLAIMED
 from flows.standing import standing_loads
+from warehouse.accesses import Access
 from warehouse.ledger_records import Load
 from warehouse.ledger_tables import STATES
 
@@ -124,8 +125,20 @@ def show_quarantine(
     reasons = {"source_row", "reject_codes", "reject_fields"}
     shown = [name for name in table.column_names if values or name in reasons]
     show_records(table.select(shown).slice(0, limit).to_pylist(), as_json)
+    if values:
+        rows = min(limit, table.num_rows)
+        context.accesses.note(
+            Access("quarantine show --values", "rejected rows", "the terminal", rows, load_id)
+        )
     if not as_json and table.num_rows > limit:
         typer.echo(f"... {table.num_rows - limit:,} more (--limit)")
+    return 0
+
+
+def show_accesses(context: Context, *, limit: int, as_json: bool) -> int:
+    """Print who had restricted rows written out, the newest first."""
+    records = [asdict(one) for one in context.accesses.all()[:limit]]
+    show_records(records, as_json, "nobody has had restricted rows written out")
     return 0
 
 
@@ -153,12 +166,4 @@ def show_configuration(*, as_json: bool) -> int:
     else:
         words = ", ".join(f"{n} {name}" for name, n in counts.items())
         typer.echo(f"configuration good: {words}")
-    return 0
-
-
-def init_database(context: Context) -> int:
-    """Make the ledger's tables, and the three schemas on PostgreSQL; safe to repeat."""
-    context.database.create_areas()
-    context.ledger.create()
-    typer.echo(f"database ready ({context.database.dialect})")
     return 0

@@ -30,6 +30,7 @@ from flows.stages.intake import (
 )
 from flows.stages.retrying import as_it_came, waves
 from flows.standing import RELEASABLE, STOPPED, done_again, require_state
+from flows.unfinished_forgetting import finish_forgetting
 
 
 def run_nightly(
@@ -51,6 +52,7 @@ def run_nightly(
             remedy="leave --workers out, or use --engine prefect",
         )
     with telling_of_an_end(context), nightly_lock(context):
+        finish_forgetting(context)
         context.workspace.tidy()
         fetches = fetch_all(context)
         run = load_all(context, replace(take_in(context, source), fetches=fetches))

@@ -104,12 +104,14 @@ def stale_loads(context: Context, loads: Sequence[Load] | None = None) -> list[d
 def _changed_by_load(context: Context, loaded: Iterable[Load]) -> dict[str, tuple[str, list[str]]]:
     """Return source and changed parts of the key of each load that is stale.
 
-    Corrected rows are no part of it: handing them in loads the file again.
+    Corrected rows are no part of it: handing them in loads the file again. Nor are loads whose file
+    was destroyed: they cannot be done again.
     """
     inputs, repairs = context.ledger.inputs_of_loaded(), all_repairs(context)
+    buried = context.forgotten.tombstones()
     stale = {}
     for load in loaded:
-        if load.source not in context.catalogue.sources or load.sha256 is None:
+        if load.source not in context.catalogue.sources or load.sha256 in (None, *buried):
             continue
         now = inputs_today(context, load, repairs.get(origin_of(load), KnownRepairs()))
         parts = [p for p in changed_parts(inputs.get(load.load_id, {}), now) if p != "repairs"]

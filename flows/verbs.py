@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -23,6 +24,9 @@ def told(verb: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(verb)
     def run(*args: Any, **kwargs: Any) -> None:
+        from flows.crash_guard import guard
+
+        guard()
         try:
             code = verb(*args, **kwargs)
         except RociError as error:
@@ -31,9 +35,11 @@ def told(verb: Callable[..., Any]) -> Callable[..., Any]:
         except BrokenPipeError:
             sys.stderr.close()  # whoever reads us has had enough
             raise typer.Exit(0) from None
-        except Exception as error:  # a fault of ours: told plainly, and never with a value
-            from flows.faults import unexpected
+        except BaseException as error:  # a fault of ours: told plainly, and never with a value
+            from flows.faults import is_panic, unexpected
 
+            if not (isinstance(error, Exception) or is_panic(error)):
+                raise
             typer.echo(str(unexpected(error)), err=True)
             raise typer.Exit(InfrastructureError.exit_code) from None
         raise typer.Exit(code or 0)
@@ -42,10 +48,16 @@ def told(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def opened() -> Context:
-    """Return the opened workspace, its log started."""
+    """Return the opened workspace, its log started; what is made from now on is its owner's only.
+
+    Libraries make files of student rows too, by the umask: it must not be left to chance.
+    """
     from flows.console import start_logging
     from flows.context import open_context
+    from warehouse.workspace import PRIVATE_UMASK, Workspace
 
+    Workspace.from_environment(os.environ).ensure()  # the folders that others read, by their umask
+    os.umask(PRIVATE_UMASK)
     context = open_context()
     start_logging(context.workspace)
     return context

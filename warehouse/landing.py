@@ -111,8 +111,15 @@ class Landing:
         shutil.copyfile(content, part)
         self._note(_move(part, self.workspace.refused, name), district_id, error)
 
+    def leave_note(self, name: str, district_id: str | None, error: RociError) -> None:
+        """Leave a note that says why a file was refused of which nothing is kept."""
+        self.workspace.refused.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        self._note(self.workspace.refused / _fitting(name), district_id, error)
+
     def _note(self, target: Path, district_id: str | None, error: RociError) -> None:
-        with suppress(PermissionError):  # of another owner, who put it in: the folder guards it
+        with suppress(
+            PermissionError, FileNotFoundError
+        ):  # of another owner, who put it in: the folder guards it
             target.chmod(PRIVATE_FILE)
         district = f"district folder: {district_id}\n" if district_id else ""
         note = target.with_name(f"{target.name}.why.txt")

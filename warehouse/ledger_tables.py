@@ -230,3 +230,57 @@ notification = sa.Table(
     sa.Column("channel", sa.Text, primary_key=True),
     sa.Column("told_at", Moment, nullable=False),
 )
+
+# Data that was destroyed (`roci forget`): a district, a school year of it or of all, or a student,
+# of whom only a keyed digest is kept. found: what there was, by kind; remaining: what a search of
+# the whole workspace found afterwards (null until it has ended); backups: files that hold it still.
+# is_once: whether it may come again.
+forgetting = sa.Table(
+    "forgetting",
+    metadata,
+    sa.Column("forgetting_id", sa.Text, primary_key=True),
+    sa.Column("asked_at", Moment, nullable=False),
+    sa.Column("asked_by", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("district_id", sa.Text),
+    sa.Column("school_year", sa.Integer),
+    sa.Column("student", sa.Text),
+    sa.Column("is_once", sa.Boolean, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("found", sa.JSON),
+    sa.Column("remaining", sa.JSON),
+    sa.Column("backups", sa.JSON),
+)
+
+# Keyed digests of every id that a forgotten student went by.
+forgotten_id = sa.Table(
+    "forgotten_id",
+    metadata,
+    sa.Column(
+        "forgetting_id", sa.Text, sa.ForeignKey("forgetting.forgetting_id"), primary_key=True
+    ),
+    sa.Column("digest", sa.Text, primary_key=True),
+)
+
+# Raw files that were destroyed: they are never taken in again.
+raw_tombstone = sa.Table(
+    "raw_tombstone",
+    metadata,
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("forgetting_id", sa.Text, sa.ForeignKey("forgetting.forgetting_id"), nullable=False),
+    sa.Column("destroyed_at", Moment, nullable=False),
+)
+
+# Who had rows of restricted storage written out, when, which, how many, where to. Never a value.
+access = sa.Table(
+    "access",
+    metadata,
+    sa.Column("access_id", sa.Integer, primary_key=True),
+    sa.Column("accessed_at", Moment, nullable=False),
+    sa.Column("accessed_by", sa.Text, nullable=False),
+    sa.Column("verb", sa.Text, nullable=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("filter", sa.Text),
+    sa.Column("rows", sa.BigInteger),
+    sa.Column("place", sa.Text, nullable=False),
+)

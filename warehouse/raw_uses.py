@@ -80,3 +80,11 @@ def _named(
                 values = connection.execute(sa.select(key.parent).distinct()).scalars()
                 found |= {value for value in values if value is not None}
     return found
+
+
+def corrections_of(database: Database, sha256s: Iterable[str]) -> frozenset[str]:
+    """Return the raw files that are spreadsheets of corrections of these raw files."""
+    table, wanted = tables.repair, set(sha256s)
+    with database.read("ledger") as connection:
+        rows = connection.execute(sa.select(table.c.sha256, table.c.corrections).distinct()).all()
+    return frozenset(row.corrections for row in rows if row.sha256 in wanted)

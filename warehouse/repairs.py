@@ -122,6 +122,16 @@ class Repairs:
         """Return the corrections that this load was the first to have."""
         return self._rows(sa.select(tables.repair).where(tables.repair.c.load_id == load_id))
 
+    def of_files(self, sha256s: Iterable[str]) -> frozenset[str]:
+        """Return the ids of all corrections of these raw files, or handed in as one of them."""
+        wanted, table = set(sha256s), tables.repair
+        asked = sa.select(table.c.repair_id, table.c.sha256, table.c.corrections).distinct()
+        with self.database.read("ledger") as connection:
+            rows = connection.execute(asked).all()
+        return frozenset(
+            row.repair_id for row in rows if row.sha256 in wanted or row.corrections in wanted
+        )
+
     def values(self, repair_id: str) -> pa.Table:
         """Return the values of one handing-in of corrections.
 

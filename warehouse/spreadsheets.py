@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warehouse.files import storage_failed, whole_file
+from warehouse.formulas import harmless
 from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def as_read_back(text: str) -> str:
 def write_spreadsheet(path: Path, sheets: Sequence[Sheet]) -> None:
     """Leave a new file at `path`, for its owner only: a workbook, or the first sheet as CSV.
 
-    Nothing in it is ever a formula of a workbook. In CSV every value is quoted and as it is.
+    Nothing in it is ever a formula. In CSV every value is quoted, and one that a program would work
+    out has an apostrophe before it (`warehouse.formulas`).
 
     Raises:
         InfrastructureError: it cannot be written (STORAGE_FAILED).
@@ -71,8 +73,11 @@ def _write_csv(path: Path, sheets: Sequence[Sheet]) -> None:
     # With the mark, a spreadsheet program knows that it is UTF-8.
     with path.open("w", encoding="utf-8-sig", newline="", errors="replace") as stream:
         writer = csv.writer(stream, quoting=csv.QUOTE_ALL)
-        writer.writerow(sheets[0].header)
-        writer.writerows(sheets[0].rows)
+        writer.writerows(map(_harmless, _together(sheets[0])))
+
+
+def _harmless(row: Sequence[str | int | None]) -> list[str | int | None]:
+    return [harmless(value) if isinstance(value, str) else value for value in row]
 
 
 def _write_workbook(path: Path, sheets: Sequence[Sheet]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from configs.errors import RociError
+from configs.errors import FileRefused, RociError
 from flows.context import Context
 from flows.load_key import load_key
 from flows.outcome import UNCLAIMED, LoadOutcome
 from flows.stages.archives import Unpacked, several_files, unpacked
+from flows.stages.buried import require_unforgotten
 from flows.stages.oneroster import RosterFolder, packed, split_folders
 from transforms.refusals import empty
 from warehouse.landing import LandedFile
@@ -66,21 +67,41 @@ def told_as(arrival: Arrival) -> str:
 def refuse(context: Context, arrival: Arrival, error: RociError) -> LoadOutcome:
     """Keep what no source could take, record why, and move it to landing/refused.
 
-    An archive stays where it is: the file of it is put beside the refused ones.
+    An archive stays where it is: the file of it is put beside the refused ones. Of a file that was
+    destroyed on request only the note is left.
     """
+    raw, name, district = _kept(context, arrival)
+    landed = _standing(arrival)
+    try:
+        require_unforgotten(context, raw, name)
+    except FileRefused as forgotten:
+        context.landing.leave_note(name, district, forgotten)
+        for file in landed:
+            context.landing.remove(file)
+        return _recorded(context, raw, name, district, forgotten)
     if isinstance(arrival, ArchivedFile):
-        file, district = arrival.file, arrival.archive.district_id
-        context.landing.refuse_copy(file.raw.path, file.name, district, error)
-        return _recorded(context, file.raw, file.name, district, error)
+        context.landing.refuse_copy(raw.path, name, district, error)
+    outcome = _recorded(context, raw, name, district, error)
+    for file in landed:
+        context.landing.refuse(file, error)
+    return outcome
+
+
+def _kept(context: Context, arrival: Arrival) -> tuple[RawFile, str, str | None]:
+    """Return what arrived as it is in the raw store, its name and its district's folder."""
+    if isinstance(arrival, ArchivedFile):
+        return arrival.file.raw, arrival.file.name, arrival.archive.district_id
     if isinstance(arrival, RosterFolder):
         with packed(context, [file.path for file in arrival.files]) as path:
-            raw = context.raw.keep(path)
-    else:
-        raw = context.raw.keep(arrival.path)
-    outcome = _recorded(context, raw, arrival.name, arrival.district_id, error)
-    for landed in arrival.files if isinstance(arrival, RosterFolder) else [arrival]:
-        context.landing.refuse(landed, error)
-    return outcome
+            return context.raw.keep(path), arrival.name, arrival.district_id
+    return context.raw.keep(arrival.path), arrival.name, arrival.district_id
+
+
+def _standing(arrival: Arrival) -> list[LandedFile]:
+    """Return what of it leaves landing/ by itself; an archive stays until all of it is done."""
+    if isinstance(arrival, ArchivedFile):
+        return []
+    return list(arrival.files) if isinstance(arrival, RosterFolder) else [arrival]
 
 
 def _recorded(

@@ -18,6 +18,7 @@ from flows.stages.building import mart_record
 from flows.stages.marts import MartFiles, connect, write_marts
 from flows.stages.supposing import SupposedContext, plan_slices, suppose
 from transforms.embargo import stricter
+from warehouse.accesses import Access
 from warehouse.lake import PartitionLoad
 from warehouse.lake_moments import LakeHistory
 from warehouse.ledger_records import LivePartition, MartRecord, Publication
@@ -71,6 +72,7 @@ def build_as_of(context: Context, asked: str, out: Path | None = None) -> Rebuil
             files = write_marts(supposed, plan, con, then.publication_id)
             records = {n: mart_record(con, n, path) for n, path in files.all.items()}
         _leave(folder, files, then)
+        context.accesses.note(_access(folder, files, records, then))
     finally:
         supposed.publisher.discard_staged()
     return _rebuilt(then, folder, records, _changed(supposed, basis))
@@ -163,6 +165,14 @@ def _leave(folder: Path, files: MartFiles, then: Publication) -> None:
         "marts": sorted(files.reporting),
     }
     (folder / "reporting" / SIDECAR).write_text(json.dumps(told), encoding="utf-8")
+
+
+def _access(
+    folder: Path, files: MartFiles, records: Mapping[str, MartRecord], then: Publication
+) -> Access:
+    rows = sum(records[name].rows for name in files.restricted)
+    what = f"restricted marts: {', '.join(sorted(files.restricted))}"
+    return Access("marts build --as-of", what, str(folder), rows, then.publication_id)
 
 
 def _changed(supposed: SupposedContext, basis: Basis | None) -> list[str]:

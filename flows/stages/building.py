@@ -19,6 +19,7 @@ from flows.load_key import code_hash
 from flows.outcome import BuildOutcome
 from flows.slices import of_slices, slice_parts
 from flows.stages.agreement import require_agreement
+from flows.stages.attacking import require_nothing_follows
 from flows.stages.marts import KEYS, STUDENT_ROWS, MartFiles, connect, write_marts
 from flows.stages.planning import BuildPlan, plan_build
 from warehouse.bulk import quoted as quoted_name
@@ -147,6 +148,7 @@ def _check(context: Context, build: Build, files: MartFiles) -> None:
             for name in files.reporting
             if name in suite.expectations
         }
+    require_nothing_follows(context, files.reporting["mart_achievement"].parent, build.plan.changed)
     result = run_marts_suite(
         suite, frames, violations, context.workspace.docs, build.publication_id
     )

@@ -17,6 +17,7 @@ from flows.stages.restating import compare_folder, write_csv
 from flows.stages.slicing import view
 from flows.stages.students import stated_groups
 from transforms.compare import MEASURES, Part, compare_sql, facts_sql, result_parts
+from warehouse.accesses import Access
 from warehouse.lake import PartitionLoad
 from warehouse.lake_moments import LakeHistory
 
@@ -54,6 +55,10 @@ def compare_load(context: Context, load_id: str) -> Comparison:
         files, replaced, is_whole = _replaced(context, load)
         _relate(context, con, load, files)
         write_csv(con, "SELECT * FROM compared", path)
+        rows = con.execute("SELECT count(*) FROM compared").fetchall()[0][0]
+        context.accesses.note(
+            Access("explain --compare", "exact counts by school", str(path), rows, load_id)
+        )
         minimum = context.catalogue.marts.suppression.minimum_n
         records = [masked(record, minimum) for record in _records(con)]
     return Comparison(load_id, replaced, records, str(path), is_whole)

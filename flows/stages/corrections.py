@@ -12,6 +12,7 @@ from flows.stages.exporting import Exported
 from transforms.mending import Mend
 from transforms.pieces import UNPARSED, Piece, distinct_names, plain_strings
 from transforms.read import examine_any, read_pieces
+from warehouse.formulas import as_it_was
 from warehouse.spreadsheets import as_read_back
 
 # What a load's id looks like: nothing else of a wrong spreadsheet is told.
@@ -39,18 +40,26 @@ def read_corrections(stream: BinaryIO, name: str, exported: Exported) -> Handed:
     """
     try:
         probe = examine_any(stream)
-        places = _places(name, probe.columns, exported)
+        columns = probe.columns
+        if probe.kind == "delimited":
+            columns = tuple(as_it_was(column).strip() for column in columns)
+        places = _places(name, columns, exported)
         pieces = list(read_pieces(stream, probe, plain=distinct_names(probe.columns)))
     except FileRefused as refused:
         raise _not_the_export(name, refused.found, "a workbook or CSV as it was exported") from None
     rows = _numbered(name, pieces, places, exported)
     if probe.kind == "delimited":
         rows = {
-            number: {column: unspoilt(cell, exported.rows[number][column] or "")
+            number: {column: _of_csv(cell, exported.rows[number][column] or "")
                      for column, cell in cells.items()}
             for number, cells in rows.items()
         }  # fmt: skip
     return Handed(rows)
+
+
+def _of_csv(cell: str, exported: str) -> str:
+    """Return what a cell of a CSV says, without the apostrophe that the export put before it."""
+    return exported if cell == exported else unspoilt(as_it_was(cell), exported)
 
 
 def unspoilt(cell: str, exported: str) -> str:

@@ -13,6 +13,7 @@ from configs.models import CodeWords
 from configs.source_models import Source
 from flows.context import Context
 from transforms.pieces import UNPARSED
+from warehouse.accesses import Access
 from warehouse.ledger_records import RejectedReason
 from warehouse.spreadsheets import ENDINGS, WORKBOOK, Sheet, write_spreadsheet
 
@@ -27,8 +28,8 @@ HOW = (
     "A row with something in `unparsed` did not part into columns: write its values into them.",
     "Of two rows that contradict each other, correct the wrong one; made the same as the right"
     " one, it is set aside as its copy.",
-    "A cell that begins with = + - or @ is text and no formula; keep it so. In CSV it is as it"
-    " came: a spreadsheet program may take it for a formula, so rather use a workbook (.xlsx).",
+    "A cell that begins with = + - or @ is text and no formula; keep it so. In CSV it has an"
+    " apostrophe before it, which `roci quarantine replay` takes away again.",
     "This file holds students' data: keep it where only you can read it, delete it afterwards.",
 )
 
@@ -89,6 +90,9 @@ def export_rows(
     codes = context.catalogue.codes
     sheets = [_rows_sheet(context, load_id, exported), _words_sheet(exported, codes)]
     write_spreadsheet(path, sheets)
+    context.accesses.note(
+        Access("quarantine export", "rejected rows", str(path), len(exported.rows), load_id)
+    )
     return path, len(exported.rows)
 
 

@@ -14,6 +14,7 @@ from flows.faults import unexpected
 from flows.outcome import FetchOutcome, LoadOutcome
 from flows.stages.archives import Unpacked, several_files, unpacked
 from flows.stages.arrivals import ArchivedFile, Arrival, files_of, in_landing, refuse, told_as
+from flows.stages.buried import keeps_nothing, require_unforgotten
 from flows.stages.claims import claim, fits, is_taken
 from flows.stages.oneroster import (
     RosterFolder,
@@ -260,7 +261,12 @@ def keep(  # noqa: PLR0913 - what tells one file from another
 def registered(
     context: Context, source: Source, raw: RawFile, name: str, district_id: str | None
 ) -> Incoming:
-    """Note a kept file in the ledger, and return it as its source's."""
+    """Note a kept file in the ledger, and return it as its source's.
+
+    Raises:
+        FileRefused: it was destroyed on request (RAW_FORGOTTEN).
+    """
+    require_unforgotten(context, raw, name)
     context.ledger.register_file(raw.sha256, raw.size, name)
     district = district_id or context.catalogue.profile.home_district
     return Incoming(source.name, name, raw.sha256, district)
@@ -327,7 +333,9 @@ def _named_taken(
 
 def leave_landing(context: Context, incoming: Incoming, error: RociError | None) -> None:
     """Take a file whose fate is on record out of landing/: refused beside a note, else removed."""
-    if incoming.archive is not None and isinstance(error, FileRefused):
+    if error is not None and keeps_nothing(error):
+        context.landing.leave_note(incoming.file_name, incoming.district_id, error)
+    elif incoming.archive is not None and isinstance(error, FileRefused):
         path = context.raw.path(incoming.sha256)
         context.landing.refuse_copy(path, incoming.file_name, incoming.district_id, error)
     if incoming.landing_path is None:
@@ -337,7 +345,7 @@ def leave_landing(context: Context, incoming: Incoming, error: RociError | None)
         inside = landed.path.relative_to(context.workspace.landing).as_posix()
         if marks.get(inside) != mark(landed):
             continue
-        if isinstance(error, FileRefused):
+        if isinstance(error, FileRefused) and not keeps_nothing(error):
             context.landing.refuse(landed, error)
         else:
             context.landing.remove(landed)

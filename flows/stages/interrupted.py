@@ -5,6 +5,7 @@ from __future__ import annotations
 from configs.errors import InfrastructureError
 from flows.context import Context
 from flows.stages.intake import Incoming
+from warehouse.ledger_records import Load
 from warehouse.locks import lock
 
 
@@ -25,13 +26,22 @@ def take_up_interrupted(context: Context) -> list[Incoming]:
             if error.code != "LOCKED":
                 raise
             continue
-        if load.source in context.catalogue.sources and load.sha256:
+        if load.source in context.catalogue.sources and _is_kept(context, load):
             found.append(
                 Incoming(
-                    load.source, load.file_name or "", load.sha256, load.district_id, from_raw=True
+                    load.source,
+                    load.file_name or "",
+                    load.sha256 or "",
+                    load.district_id,
+                    from_raw=True,
                 )
             )
     return found
+
+
+def _is_kept(context: Context, load: Load) -> bool:
+    """Return whether a load's file is still there to be loaded: `roci forget` may have come by."""
+    return load.sha256 is not None and context.forgotten.tombstone(load.sha256) is None
 
 
 def load_lock(key: str) -> str:

@@ -26,6 +26,7 @@ from flows.locking import filling_lock
 from flows.outcome import LoadOutcome
 from flows.stages.agreement import lake_lock, let_through, reached_lake, stands_whole
 from flows.stages.batch import check_batch
+from flows.stages.buried import ONLY_FORGOTTEN, bury_again, require_unforgotten
 from flows.stages.extract import open_extract
 from flows.stages.guards import (
     Candidate,
@@ -50,6 +51,7 @@ from flows.standing import RELEASABLE, require_state
 from warehouse.ledger import Counts, LoadedPartitions, Step
 from warehouse.ledger_records import Load
 from warehouse.locks import lock
+from warehouse.raw import RawFile
 from warehouse.repairs import Origin
 
 log = logging.getLogger("roci.load")
@@ -250,6 +252,7 @@ def _replaced(
     with lock(context.workspace, lake_lock(loaded.table), LAKE_WAIT_SECONDS, what=work.load_id):
         if context.ledger.live_partitions(loaded.table) != against:
             return False
+        _require_unforgotten(context, work)
         context.lake.replace(loaded.table, work.source.name, candidate.resolved.files, work.load_id)
         context.ledger.record_step(
             work.load_id,
@@ -257,6 +260,17 @@ def _replaced(
         )
         context.ledger.finish_loaded(work.load_id, counts, [loaded], work.terms.repairs.ids)
     return True
+
+
+def _require_unforgotten(context: Context, work: Work) -> None:
+    """Refuse rows that were read before `roci forget` destroyed their file.
+
+    Raises:
+        FileRefused: RAW_FORGOTTEN.
+    """
+    incoming = work.incoming
+    path = context.raw.path(incoming.sha256)
+    require_unforgotten(context, RawFile(incoming.sha256, 0, path), incoming.file_name)
 
 
 def _hold(context: Context, candidate: Candidate) -> None:
@@ -293,6 +307,9 @@ def _refuse_too_many_rejects(context: Context, work: Work, resolved: Resolved) -
     """
     tally = resolved.tally
     rows = tally.received + tally.made
+    if rows and tally.forgotten == rows:
+        bury_again(context, work.incoming.sha256)
+        raise _only_forgotten(work, rows)
     if rows == 0:
         raise FileRefused(
             "EMPTY_FILE",
@@ -312,6 +329,16 @@ def _refuse_too_many_rejects(context: Context, work: Work, resolved: Resolved) -
             remedy=f"see `roci explain {work.load_id}` for the reasons, correct the extract and "
             "land it again",
         )
+
+
+def _only_forgotten(work: Work, rows: int) -> FileRefused:
+    return FileRefused(
+        ONLY_FORGOTTEN,
+        where=work.incoming.file_name,
+        found=f"{rows:,} rows, all of students, districts or years that were forgotten",
+        expected="rows of others",
+        remedy="nothing of the file is kept; see to it that it is not sent any more",
+    )
 
 
 @contextmanager

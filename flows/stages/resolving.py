@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.context import Context
+from flows.stages.forgotten import without_forgotten
 from flows.stages.records import RecordNumbers
 from flows.stages.rows import RowTally, StagedRows, flag_texts
 from flows.stages.slicing import view
@@ -24,7 +25,11 @@ REJECTED = ("DUPLICATE_CONFLICT",)
 def resolve_rows(
     context: Context, work: Work, staged: StagedRows, con: duckdb.DuckDBPyConnection
 ) -> Resolved:
-    """Return the staged records less those that leave because of others, with new flags."""
+    """Return the staged records less those that leave because of others, with new flags.
+
+    Those of students, districts and years that were forgotten (`roci forget`) leave first.
+    """
+    staged = without_forgotten(context, staged, con)
     if not staged.files:
         return Resolved({}, {}, staged.tally)
     view(con, "staged", staged.files)
@@ -44,6 +49,7 @@ def resolve_rows(
         aside=before.aside + aside.num_rows,
         rejects=[*before.rejects, rejected],
         set_aside=[*before.set_aside, aside],
+        forgotten=before.forgotten,
         flags=[*before.flags, flags],
     )
     return Resolved(files, rows, tally)

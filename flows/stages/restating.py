@@ -29,6 +29,8 @@ from flows.stages.students import STUDENTS
 from flows.stages.supposing import SupposedContext, plan_slices, suppose
 from transforms.cell_plan import ALL
 from transforms.restate import MOVING, moves_sql
+from warehouse.bulk import quoted
+from warehouse.formulas import harmless_sql
 from warehouse.lake import Lake, path_literal
 from warehouse.published import publication_id_of
 from warehouse.workspace import PRIVATE_FILE, Workspace
@@ -165,12 +167,18 @@ def _widest(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def write_csv(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    """Leave what a query gives as a CSV file that its owner alone reads."""
+    """Leave what a query gives as a CSV file that its owner alone reads; no text is a formula."""
+    columns = con.execute(f"DESCRIBE {query}").fetchall()
+    shown = ", ".join(
+        f"{harmless_sql(quoted(name))} AS {quoted(name)}" if kind == "VARCHAR" else quoted(name)
+        for name, kind, *_ in columns
+    )
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     part.touch(PRIVATE_FILE)
     try:
-        con.execute(f"COPY ({query}) TO '{str(part).replace(chr(39), chr(39) * 2)}' (HEADER)")
+        target = str(part).replace("'", "''")
+        con.execute(f"COPY (SELECT {shown} FROM ({query})) TO '{target}' (HEADER)")
         part.chmod(PRIVATE_FILE)
         part.replace(path)
     finally:

@@ -29,7 +29,8 @@ class RowTally:
     """What became of a file's rows so far, and under which codes.
 
     received + made = staged + rejected + aside. Records are counted, not row numbers: the records
-    of one row of the file all have its number.
+    of one row of the file all have its number. `forgotten`: how many of those that are set aside
+    are of students, districts or years that must not come back.
     """
 
     received: int = 0
@@ -39,6 +40,7 @@ class RowTally:
     aside: int = 0
     rejects: list[pa.Table] = field(default_factory=list)
     set_aside: list[pa.Table] = field(default_factory=list)
+    forgotten: int = 0
     flags: list[pa.Table] = field(default_factory=list)
 
 

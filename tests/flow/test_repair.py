@@ -31,6 +31,7 @@ from tests.command_line import environment
 from tests.flow.small_files import RESULTS_HEADER, results
 from tests.flow.test_loads import DATABASES, everyone, mart
 from transforms.mending import NO_MENDS
+from warehouse.formulas import harmless
 
 PERSON = "Invented Person"
 Cells = dict[str, str]
@@ -385,7 +386,8 @@ def test_nothing_in_an_export_is_a_formula_and_all_comes_back_as_it_was(context,
         assert DANGEROUS[0] in {cell.value for cell in cells}
     else:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            assert [row["gender"] for row in csv.DictReader(stream)] == DANGEROUS
+            found = [row["gender"] for row in csv.DictReader(stream)]
+        assert found == [harmless(value) for value in DANGEROUS] != DANGEROUS
     repair, run = replay(context, load.load_id, path)
     assert (repair.handed, repair.taken, repair.wrong) == (6, (), ())
     assert run is None

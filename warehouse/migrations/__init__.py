@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
-from warehouse.migrations import to_2, to_3
+from warehouse.migrations import to_2, to_3, to_4
 
 Step = Callable[[Operations], None]
 
-STEPS: Mapping[int, Step] = {2: to_2.upgrade, 3: to_3.upgrade}
+STEPS: Mapping[int, Step] = {2: to_2.upgrade, 3: to_3.upgrade, 4: to_4.upgrade}
 
 
 def upgrade(connection: sa.Connection, version: int) -> int:

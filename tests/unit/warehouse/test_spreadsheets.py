@@ -8,6 +8,7 @@ import openpyxl
 import pytest
 
 from transforms.read import examine_any, read_pieces
+from warehouse.formulas import as_it_was
 from warehouse.spreadsheets import Sheet, as_read_back, write_spreadsheet
 
 VALUES = ["=1+1", "+1", "-1", "@A1", "007", " a ", "a\nb", 'say "no"', "a,b;c\td", "_x0041_", "é"]
@@ -23,7 +24,8 @@ def read_back(path) -> list[str]:
     stream = io.BytesIO(path.read_bytes())
     probe = examine_any(stream)
     pieces = read_pieces(stream, probe, plain=probe.columns)
-    return [value for piece in pieces for value in piece.table["value"].to_pylist()]
+    values = [value for piece in pieces for value in piece.table["value"].to_pylist()]
+    return values if probe.kind == "workbook" else [as_it_was(value) for value in values]
 
 
 @pytest.mark.parametrize("name", ["out.xlsx", "OUT.XLSX", "out.csv"])
@@ -51,10 +53,17 @@ def test_no_cell_of_a_workbook_is_a_formula(tmp_path):
     assert all(cell.number_format == "@" and cell.quotePrefix for cell in cells)
 
 
-def test_in_csv_every_value_is_quoted(tmp_path):
-    write_spreadsheet(tmp_path / "out.csv", sheets(["=1+1", 'a"b']))
+def test_no_header_of_a_workbook_is_a_formula(tmp_path):
+    write_spreadsheet(tmp_path / "out.xlsx", [Sheet("rows", ("=1+1", "@SUM(A1)"), [])])
+    header = next(openpyxl.load_workbook(tmp_path / "out.xlsx")["rows"].iter_rows())
+    assert [(cell.value, cell.data_type) for cell in header] == [("=1+1", "s"), ("@SUM(A1)", "s")]
+
+
+def test_in_csv_every_value_is_quoted_and_none_is_a_formula(tmp_path):
+    one = Sheet("rows", ("number", "=A1"), [[-1, "=1+1"], [2, 'a"b'], [3, '"=1+1'], [4, "-7.5"]])
+    write_spreadsheet(tmp_path / "out.csv", [one])
     text = (tmp_path / "out.csv").read_text("utf-8-sig")
-    assert '"=1+1"' in text and [row[1] for row in csv.reader(io.StringIO(text))][1:] == [
-        "=1+1",
-        'a"b',
-    ]
+    assert '"\'=1+1"' in text
+    assert list(csv.reader(io.StringIO(text))) == [
+        ["number", "'=A1"], ["-1", "'=1+1"], ["2", 'a"b'], ["3", "'\"=1+1"], ["4", "-7.5"],
+    ]  # fmt: skip

@@ -1,0 +1,85 @@
+"""An id is found wherever it stands, in whatever form; another number is not taken for it."""
+
+from __future__ import annotations
+
+import gzip
+import sqlite3
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from warehouse.traces import Search, Unreadable
+
+STUDENT = "9000000001"
+
+
+@pytest.mark.parametrize("content", [
+    b"id,x\n9000000001,1\n", b'"0009000000001"', "id\t9000000001\n".encode("utf-16"),
+    b"x" * 30 + b"9000000001" + b"y" * 30, b'{"id":9000000001}', b"a" * (1 << 20) + b",9000000001,",
+    b"," * ((1 << 20) - 5) + b"9000000001" + b"," * 50,
+])  # fmt: skip
+def test_the_search_finds_an_id_in_any_spelling(content, tmp_path):
+    search = Search.of([STUDENT])
+    (tmp_path / "plain").write_bytes(content)
+    (tmp_path / "packed.gz").write_bytes(gzip.compress(content))
+    with zipfile.ZipFile(tmp_path / "twice.zip", "w") as archive:
+        archive.writestr("a.gz", gzip.compress(content))
+    for path in tmp_path.iterdir():
+        assert search.in_file(path), path.name
+
+
+@pytest.mark.parametrize("content", [b"id,x\n19000000001,1\n", b"id,x\n900000000,4\n", b""])
+def test_another_number_is_not_the_id(content, tmp_path):
+    (tmp_path / "plain").write_bytes(content)
+    assert Search.of([STUDENT]).in_file(tmp_path / "plain") == 0
+
+
+def test_the_search_finds_an_id_in_pages_that_a_database_has_freed(tmp_path):
+    path = tmp_path / "a.sqlite"
+    with closing(sqlite3.connect(path)) as con:
+        con.execute("PRAGMA secure_delete = OFF")
+        con.execute("CREATE TABLE t (a TEXT, b TEXT)")
+        con.execute("INSERT INTO t VALUES ('ela', ?)", [STUDENT])
+        con.commit()
+        con.execute("DELETE FROM t")
+        con.commit()
+    assert Search.of([STUDENT]).in_file(path)
+
+
+def test_the_search_finds_an_id_in_a_workbook_and_in_parquet(tmp_path: Path):
+    book = openpyxl.Workbook()
+    book.active.append(["id", int(STUDENT)])
+    book.save(tmp_path / "a.xlsx")
+    pq.write_table(pa.table({"n": [int(STUDENT)]}), tmp_path / "number.parquet")
+    pq.write_table(pa.table({"t": [f"see {STUDENT}."]}), tmp_path / "text.parquet")
+    pq.write_table(pa.table({"t": [["a", STUDENT]]}), tmp_path / "list.parquet")
+    for path in tmp_path.iterdir():
+        assert Search.of([STUDENT]).in_file(path), path.name
+
+
+def test_rows_of_another_district_are_of_another_student(tmp_path: Path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"district_id": ["2"], "student_id": [STUDENT]}), path)
+    assert Search.of([STUDENT]).in_file(path)
+    assert Search.of([STUDENT], "1").in_file(path) == 0
+    assert Search.of([STUDENT], "2").in_file(path)
+    pq.write_table(pa.table({"district_id": [None], "student_id": [STUDENT]}), path)
+    assert Search.of([STUDENT], "1").in_file(path)
+
+
+@pytest.mark.parametrize("content", [b"PK\x03\x04broken", b"\x1f\x8bbroken", b"PAR1broken"])
+def test_of_a_broken_archive_nobody_can_tell(content: bytes, tmp_path: Path):
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(Unreadable):
+        Search.of([STUDENT]).in_file(tmp_path / "a")
+
+
+def test_a_short_id_is_no_word_of_a_text(tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"id,score\n77,512\n")
+    assert Search.of(["512"]).in_file(tmp_path / "a") == 0
+    assert Search.of(["512", STUDENT]).too_short == 1

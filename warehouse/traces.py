@@ -1,0 +1,243 @@
+"""Looks for ids in whatever a workspace holds: text, archives, workbooks, Parquet, SQLite.
+
+An id is found as a word of its own, whatever zeros stand before it. Where words run together (in
+records of fixed width, between the values of a database's pages) it is found within them, if it is
+long enough not to be met there by chance.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import sqlite3
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from io import SEEK_END
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLOCK = 1 << 20
+OVERLAP = 512
+IN_MEMORY = 1 << 26
+DEEPEST = 4
+HEAD = 1 << 16
+LONG_LINE = 24
+# Anywhere in bytes that are no text: digests and numbers would hold a shorter one by chance.
+LONG = 8
+# As a word of its own, or anywhere in records of fixed width.
+SHORT = 5
+DISTRICT = "district_id"
+PARQUET, SQLITE, GZIP, ZIP = b"PAR1", b"SQLite format 3\x00", b"\x1f\x8b", b"PK\x03\x04"
+UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
+# A text without any of them has records of fixed width.
+_PARTING = re.compile(rb"[,\t|^;<>{}\"=]")
+_SPOILT = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
+
+
+class Unreadable(Exception):
+    """A file cannot be unpacked, so that nobody can tell what it holds."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """The ids of one student, in every spelling that the data has.
+
+    `district_id`: rows of a table that are of another district are of another student; null where
+    an id is one student's wherever it stands.
+    """
+
+    ids: frozenset[str]
+    district_id: str | None = None
+
+    @classmethod
+    def of(cls, ids: Collection[str], district_id: str | None = None) -> Search:
+        """Return the search for these ids; the zeros before one do not count."""
+        plain = frozenset(one.strip().lstrip("0") or one.strip() for one in ids)
+        return cls(plain, district_id)
+
+    @property
+    def too_short(self) -> int:
+        """Return how many ids could be any other number: they are looked for as ids alone."""
+        return sum(len(one) < SHORT for one in self.ids)
+
+    @property
+    def words(self) -> str | None:
+        """Return the pattern of any of the ids as a word, without looking around; null for none."""
+        told = "|".join(re.escape(one) for one in sorted(self.ids) if len(one) >= SHORT)
+        return f"(?i)(?:^|[^0-9A-Za-z])0*(?:{told})(?:[^0-9A-Za-z]|$)" if told else None
+
+    @cached_property
+    def _words(self) -> re.Pattern[bytes] | None:
+        return _pattern(self.ids, SHORT, rb"(?<![0-9A-Za-z])0*(?:%s)(?![0-9A-Za-z])")
+
+    @cached_property
+    def _within(self) -> re.Pattern[bytes] | None:
+        return _pattern(self.ids, SHORT, rb"(?:%s)")
+
+    @cached_property
+    def _anywhere(self) -> re.Pattern[bytes] | None:
+        return _pattern(self.ids, LONG, rb"(?:%s)")
+
+    def in_file(self, path: Path) -> int:
+        """Return how often they stand in a file, whatever its form.
+
+        Raises:
+            Unreadable: an archive cannot be unpacked.
+        """
+        try:
+            with path.open("rb") as stream:
+                return self._in_stream(stream, path, 0)
+        except _SPOILT as error:
+            if not path.exists():
+                return 0  # gone meanwhile
+            raise Unreadable(path.name) from error
+
+    def in_text(self, text: str) -> bool:
+        """Return whether one of them stands in a text."""
+        content = text.encode("utf-8", "replace")
+        return self._words is not None and self._words.search(content) is not None
+
+    def _in_stream(self, stream: BinaryIO, path: Path | None, depth: int) -> int:
+        head = stream.read(len(SQLITE))
+        stream.seek(0)
+        if head.startswith(PARQUET):
+            return self._in_parquet(stream)
+        if head == SQLITE and path is not None:
+            is_anywhere = self.district_id is None and self._in_bytes(stream, self._anywhere)
+            return is_anywhere or self._in_sqlite(path)
+        if depth < DEEPEST and head.startswith(GZIP):
+            with gzip.open(stream) as unpacked:
+                return self._in_part(unpacked, depth)  # type: ignore[arg-type]
+        if depth < DEEPEST and head.startswith(ZIP):
+            return self._in_zip(stream, depth)
+        return self._in_plain(stream)
+
+    def _in_part(self, unpacked: BinaryIO, depth: int) -> int:
+        """Look into what was packed; it is laid aside, as archives are read from their end."""
+        with SpooledTemporaryFile(max_size=IN_MEMORY) as aside:
+            while block := unpacked.read(BLOCK):
+                aside.write(block)
+            aside.seek(0)
+            return self._in_stream(aside, None, depth + 1)  # type: ignore[arg-type]
+
+    def _in_zip(self, stream: BinaryIO, depth: int) -> int:
+        found = 0
+        with zipfile.ZipFile(stream) as archive:
+            for member in archive.infolist():
+                found += self.in_text(member.filename)
+                if not member.is_dir():
+                    with archive.open(member) as unpacked:
+                        found += self._in_part(unpacked, depth)  # type: ignore[arg-type]
+        return found
+
+    def _in_plain(self, stream: BinaryIO) -> int:
+        head = stream.read(HEAD)
+        stream.seek(0)
+        encoding = UTF_16.get(head[:2])
+        if encoding is not None:
+            return self._in_bytes(stream, self._words, encoding)
+        return self._in_bytes(stream, self._within if _runs_together(head) else self._words)
+
+    def _in_bytes(
+        self, stream: BinaryIO, pattern: re.Pattern[bytes] | None, encoding: str | None = None
+    ) -> int:
+        """Return in how many blocks the pattern is met; words are never cut by a block's end."""
+        if pattern is None:
+            return 0
+        return sum(pattern.search(block) is not None for block in _blocks(stream, encoding))
+
+    def _in_parquet(self, stream: BinaryIO) -> int:
+        """Return how many values are, or hold, one of them, those in the footer among them.
+
+        The pages are packed: what their bytes look like is chance.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            file = pq.ParquetFile(stream)
+            names, found = file.schema_arrow.names, 0
+            is_told = self.district_id is not None and DISTRICT in names
+            if not is_told:
+                stream.seek(-(file.metadata.serialized_size + len(PARQUET)), SEEK_END)
+                found = self._in_bytes(stream, self._anywhere)
+            for number in range(file.num_row_groups):
+                rows = file.read_row_group(number)
+                rows = self._of_district(rows) if is_told else rows
+                found += sum(map(self._in_column, rows.columns))
+        except pa.ArrowException as error:
+            raise Unreadable("parquet") from error
+        return found
+
+    def _of_district(self, rows: pa.Table) -> pa.Table:
+        """Return the rows that are of the district, or do not say of which."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        same = pc.equal(pc.cast(rows[DISTRICT], pa.string()), self.district_id)
+        return rows.filter(pc.fill_null(same, True))
+
+    def _in_column(self, column: pa.ChunkedArray) -> int:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if (
+            self.words is None
+            or pa.types.is_boolean(column.type)
+            or not column.null_count < len(column)
+        ):
+            return 0
+        try:
+            texts = pc.cast(pc.unique(column), pa.string())
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
+            return sum(self.in_text(str(one)) for one in column.to_pylist())
+        return pc.sum(pc.match_substring_regex(texts, self.words)).as_py() or 0
+
+    def _in_sqlite(self, path: Path) -> int:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as con:
+            con.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            tables = con.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
+            rows = (row for (name,) in tables for row in self._rows(con, name))
+            return sum(self.in_text("\n".join(map(str, row))) for row in rows)
+
+    def _rows(self, con: sqlite3.Connection, table: str) -> sqlite3.Cursor:
+        columns = {row[1] for row in con.execute(f"PRAGMA table_info({_named(table)})")}
+        query = f"SELECT * FROM {_named(table)}"
+        if self.district_id is None or DISTRICT not in columns:
+            return con.execute(query)
+        return con.execute(f"{query} WHERE coalesce({DISTRICT}, ?1) = ?1", [self.district_id])
+
+
+def _pattern(ids: Collection[str], shortest: int, form: bytes) -> re.Pattern[bytes] | None:
+    told = [re.escape(one.encode("utf-8")) for one in sorted(ids) if len(one) >= shortest]
+    return re.compile(form % b"|".join(told), re.IGNORECASE) if told else None
+
+
+def _runs_together(head: bytes) -> bool:
+    """Return whether a text has records of fixed width: long lines that nothing parts."""
+    is_parted = len(_PARTING.findall(head)) * 100 > len(head)
+    return not is_parted and max(map(len, head.splitlines()), default=0) >= LONG_LINE
+
+
+def _blocks(stream: BinaryIO, encoding: str | None) -> Iterator[bytes]:
+    """Yield a stream in blocks, each with the end of the one before it."""
+    tail = b""
+    while block := stream.read(BLOCK):
+        if encoding is not None:
+            block = block.decode(encoding, "replace").encode("utf-8")
+        joined = tail + block
+        # What the first block begins with is a whole word; what a later one does, need not be.
+        yield joined if not tail else b"x" + joined
+        tail = joined[-OVERLAP:]
+
+
+def _named(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
