@@ -37,7 +37,7 @@ def require_nothing_follows(context: Context, folder: Path, slices: Sequence[str
     raise PublicationHeld(
         "AUDIT_FALLS",
         where="the audit of what would be published",
-        found=f"{len(falls):,} cells of which something that is hidden follows ({', '.join(kinds)})",
+        found=f"{len(falls):,} cells of which something hidden follows ({', '.join(kinds)})",
         expected="marts that tell nothing of what they hide",
         remedy=f"nothing is published and the last publication stays; the cells are in {path}: "
         "keep it and the log and report this",
