@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
 from transforms.suppress_choice import Ask, Chooser
 from transforms.suppress_closure import Rest
@@ -86,8 +85,8 @@ def counts_of(cells: pd.DataFrame, system: System, rule: SuppressionRule) -> Cou
 def choose_shown(chooser: Chooser, counts: Counts, rule: SuppressionRule, system: System) -> Shown:
     """Returns what is shown of each set of a system, so that nothing hidden is given away."""
     may = counts.is_cell & (counts.students >= rule.minimum_n)
-    small = counts.students < rule.minimum_n
-    repair = _repair(system, small, chooser.turns(Ask(may, ~may)), rule)
+    turn = chooser.turns(Ask(may, ~may))
+    repair = Repair(system.matrix, system.nested, turn, rule.interval)
     state = _rates_and_numbers(chooser, repair, counts, may, rule)
     rate, number = state == EXACT, state > HIDDEN
     return Shown(rate, number, _levels(chooser, repair, counts, rate, rule))
@@ -131,14 +130,6 @@ def _levels(
         if not further.any():
             return shown
         lowered |= further
-
-
-def _repair(system: System, small: Flags, turn: Ints, rule: SuppressionRule) -> Repair:
-    """Returns the lines with a small part, and each two sets of which one lies in the other."""
-    lines = sparse.vstack([system.matrix, system.nested], format="csr")
-    has_small = (system.matrix < 0).astype(np.int64) @ small.astype(np.int64) > 0
-    guards = np.append(has_small, np.ones(system.nested.shape[0], dtype=bool))
-    return Repair(lines, guards, turn, rule.interval)
 
 
 def _ask_rates(counts: Counts, may: Flags, lowered: Flags, rule: SuppressionRule) -> Ask:
