@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from configs.assessment_models import Assessment, ScoreRange, Testers
 from configs.dimensions import dimension_faults
+from configs.dropping import drop_faults
 from configs.models import Table
 from configs.rollups import rollup_faults
 from configs.source_models import Layout, RecordSet, Source, as_list
@@ -157,6 +158,7 @@ def _source_faults(source: Source, catalogue: Catalogue) -> Iterator[str]:
     yield from _name_faults(source, table)
     yield from _code_faults(source, table, catalogue)
     yield from _need_faults(source)
+    yield from drop_faults(source, table)
     for one, other in itertools.combinations(source.layouts, 2):
         if _told_by(one) == _told_by(other):
             yield f"layouts: {one.name} and {other.name} have the same header"

@@ -309,6 +309,9 @@ class Source(Model):
 
     name_year: a pattern of one group, the spring year, in the file's name (lower case). The name is
     only a hint: a file whose rows are of another year is held, never filed under the name's.
+    drop: columns of the file, as its header spells them, that are forgotten where a row is read:
+        names or birth dates that an installation must not keep. They reach neither lake nor
+        quarantine, and a field that is read from them is null. The file stays in raw/ as it came.
     """
 
     name: str
@@ -329,4 +332,5 @@ class Source(Model):
     repeat: Repeat | None = None
     threshold: Threshold = Threshold()
     set_aside: dict[str, SetAside] = {}
+    drop: list[str] = []
     known_gaps: list[str] = []

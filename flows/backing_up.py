@@ -144,7 +144,8 @@ def _lake_files(workspace: Workspace) -> Iterator[tuple[Path, str]]:
 def _other_files(context: Context, target: Path, logs: bool) -> Iterator[tuple[Path, str]]:
     """Yield all else: not what is unfinished, nor what only this machine's processes need."""
     home, itself = context.workspace.home, {target, part_of(target)}
-    left_out = {"lake", "work", "locks", "prefect", BACKUPS}
+    # Beside the secret, what was handed out under keys could be told by whoever has the backup.
+    left_out = {"lake", "work", "locks", "prefect", context.workspace.secrets.name, BACKUPS}
     if not logs:
         left_out.add("logs")
     if context.site is not None:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.audit_cli import register as register_audit
+from flows.database_cli import database_app
 from flows.embargo_cli import embargo_app
 from flows.forget_cli import register as register_forget
 from flows.measures_cli import register as register_measures
+from flows.pseudonyms_cli import pseudonyms_app
 from flows.quarantine_cli import quarantine_app
 from flows.sources_cli import sources_app
 from flows.verbs import District, Json, opened, told
@@ -28,14 +31,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 marts_app = typer.Typer(help="Build the marts.", no_args_is_help=True)
-database_app = typer.Typer(help="The database of ledger and SQL marts.", no_args_is_help=True)
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(sources_app, name="sources")
 app.add_typer(marts_app, name="marts")
 app.add_typer(embargo_app, name="embargo")
 app.add_typer(database_app, name="db")
+app.add_typer(pseudonyms_app, name="pseudonyms")
 register_workspace(app)
 register_measures(app)
+register_audit(app)
 register_forget(app)
 
 Engine = Annotated[str, typer.Option(help="prefect: orchestrated and shown; direct: no server.")]
@@ -254,27 +258,6 @@ def marts_build(
         require_mart(mart)
         everything = True
     return _finish(run_build(context, everything=everything, engine=_engine(engine)), context, json)
-
-
-@database_app.command("init")
-@told
-def database_init() -> int:
-    """Make the ledger's tables and, on PostgreSQL, the three schemas."""
-    from flows.reporting import init_database
-
-    return init_database(opened())
-
-
-@database_app.command("access-log")
-@told
-def access_log(
-    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 100,
-    json: Json = False,
-) -> int:
-    """Show who had restricted rows written out: when, by what, how many, where to."""
-    from flows.reporting import show_accesses
-
-    return show_accesses(opened(), limit=limit, as_json=json)
 
 
 if __name__ == "__main__":

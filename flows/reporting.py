@@ -167,11 +167,3 @@ def show_configuration(*, as_json: bool) -> int:
         words = ", ".join(f"{n} {name}" for name, n in counts.items())
         typer.echo(f"configuration good: {words}")
     return 0
-
-
-def init_database(context: Context) -> int:
-    """Make the ledger's tables, and the three schemas on PostgreSQL; safe to repeat."""
-    context.database.create_areas()
-    context.ledger.create()
-    typer.echo(f"database ready ({context.database.dialect})")
-    return 0

@@ -38,7 +38,9 @@ def republish(context: Context) -> None:
                         staged = publisher.stage(name, area)
                         shutil.copyfile(publisher.path(name, area), staged)
                         marts[name] = sql_table(context, name, staged)
-            publisher.publish(publication_id, **areas, digests=_digests(context))
+            publisher.publish(
+                publication_id, areas["reporting"], areas["restricted"], _digests(context)
+            )
         finally:
             publisher.discard_staged()
 

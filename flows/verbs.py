@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -47,10 +48,16 @@ def told(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def opened() -> Context:
-    """Return the opened workspace, its log started."""
+    """Return the opened workspace, its log started; what is made from now on is its owner's only.
+
+    Libraries make files of student rows too, by the umask: it must not be left to chance.
+    """
     from flows.console import start_logging
     from flows.context import open_context
+    from warehouse.workspace import PRIVATE_UMASK, Workspace
 
+    Workspace.from_environment(os.environ).ensure()  # the folders that others read, by their umask
+    os.umask(PRIVATE_UMASK)
     context = open_context()
     start_logging(context.workspace)
     return context

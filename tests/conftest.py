@@ -40,6 +40,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(config.stash[OURS], ignore_errors=True)
 
 
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """The umask that most systems set; a command that runs in the test's process changes it."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def shared_folder() -> Path:
     """A folder that all workers of this test run see; it is gone afterwards."""

@@ -151,8 +151,9 @@ class FieldFiller:
         if constant_of_layout is not None:
             spec = FieldSource(value=constant_of_layout)
         self._spec = spec
-        self._absent = name in layout.absent and constant_of_layout is None
         self._bound = setting.match.bindings.get(name, [])
+        dropped = spec is not None and bool(spec.spellings) and not self._bound
+        self._absent = dropped or (name in layout.absent and constant_of_layout is None)
         self._codes = (
             allowed_codes(setting.catalogue, field.vocabulary)
             if field.kind == "code" and field.vocabulary

@@ -78,11 +78,14 @@ class PairBlock:
         once = to_rest & ~(to_sibling & (self._sibling == self._rest))
         siblings, rests = np.flatnonzero(to_sibling), np.flatnonzero(once)
         numbers = self._measures(siblings, rests)
-        place = np.empty(len(self._own), dtype=np.int64)
-        place[siblings] = np.arange(len(siblings))
-        place[rests] = len(siblings) + np.arange(len(rests))
         rows = np.flatnonzero(to_rest)
-        against = {name: values[place[rows]] for name, values in numbers.items()}
+        place: Ints | slice = slice(len(siblings), None)
+        if len(rows) > len(rests):
+            places = np.empty(len(self._own), dtype=np.int64)
+            places[siblings] = np.arange(len(siblings))
+            places[rests] = len(siblings) + np.arange(len(rests))
+            place = places[rows]
+        against = {name: values[place] for name, values in numbers.items()}
         yield self._table(REST, rows, against, self._missing(~to_rest, self._rest > 0))
         if reference is not None:
             against = {name: values[: len(siblings)] for name, values in numbers.items()}

@@ -95,7 +95,7 @@ def hidden_numbers(
     low_up, telling = is_extreme(up, low, rule), _has_telling_row(cells, plan, rule)
     # A matrix has all the numbers, so it is hidden wherever one of them is.
     lines = Lines.of(cells, splits, Dimensions(plan.crossed_with, ()))
-    hides_prior = lines.close(leavers | levelled & prior)
+    hides_prior = lines.part(lines.close(leavers | levelled & prior), low, rule)
     hides_movement = lines.close(movement)
     hides_low = lines.close(hides_prior | hides_movement | levelled & low_up)
     hides_matrix = lines.close(hides_low | levelled & telling)
@@ -237,6 +237,24 @@ class Lines:
     def with_parts(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return a number of each cell, which adds up, and behind it of the parts that are none."""
         return np.append(values, self.system.parts @ values)
+
+    def part(self, hidden: Flags, count: NDArray[np.int64], rule: Suppression) -> Flags:
+        """Return the hidden cells, and those that a shown one around them has few more than.
+
+        Whoever hides more tells no more, so it is done once all else is decided.
+
+        Args:
+            hidden: of each cell.
+            count: a number of each cell that is shown where the cell is not hidden.
+            rule: how many are few.
+        """
+        of_set = self.system.greatest(count, np.zeros(len(self.system.set_of_part)))
+        is_hidden = self.system.greatest(hidden, np.zeros(len(self.system.set_of_part))) > 0
+        between = self.system.nested @ np.where(is_hidden, 0, of_set)
+        both = abs(self.system.nested) @ is_hidden.astype(np.int64) == 0
+        few = both & (between > 0) & (between < rule.minimum_n)
+        narrow = abs(self.system.nested[np.flatnonzero(few)].minimum(0)).sum(axis=0) > 0
+        return (is_hidden | narrow)[self.system.set_of_cell]
 
     def close(self, flagged: Flags) -> Flags:
         """Return the flagged cells and those that have to be hidden with them.

@@ -96,7 +96,7 @@ def match_layout(
     match = LayoutMatch(
         layout=layout,
         columns=tuple(columns),
-        bindings={name: list(bound) for name, bound in _bindings(layout, source, columns)},
+        bindings=dict(_kept_bindings(layout, source, columns)),
         extra=tuple(column for column in columns if column not in known),
         missing=tuple(column for column in layout.columns if column not in header),
         share=_nearness(layout, columns)[0],
@@ -132,6 +132,14 @@ def _looked_at(match: LayoutMatch, source: Source) -> set[str]:
         wanted |= {match.spelled(names) or "" for names in flags}
     wanted |= {match.spelled(rule.column) or "" for rule in source.set_aside.values()}
     return wanted - {""}
+
+
+def _kept_bindings(
+    layout: Layout, source: Source, columns: Sequence[str]
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the columns of each field; none where one of them is dropped, so that none is read."""
+    for name, bound in _bindings(layout, source, columns):
+        yield name, [] if set(bound) & set(source.drop) else list(bound)
 
 
 def _tried(source: Source, layout_name: str | None) -> list[Layout]:

@@ -84,7 +84,7 @@ def protect(
     chooser = Chooser(
         system.matrix, Sets(counts.students, usefulness, worth), rule.minimum_n, system.basis
     )
-    shown = choose_shown(chooser, counts, rule)
+    shown = choose_shown(chooser, counts, rule, system)
     return _describe(in_order, rule, counts, shown, system).iloc[np.argsort(order)]
 
 

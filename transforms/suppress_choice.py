@@ -76,8 +76,8 @@ class Chooser:
         What line by line would be shown is decided first, all of it at once, since it is nearly
         what can be shown; the rest is tried one by one.
         """
-        guarded = np.append(ask.guarded, np.ones(self._unions.shape[0], dtype=bool))
-        turn = self._turns(ask, guarded)
+        guarded = self._guarded(ask)
+        turn = self.turns(ask)
         order = _in_turn(turn, ask.asked)
         rest = self._with_unions(ask.rest)
         closure = Closure(self._lines, rest)
@@ -88,9 +88,9 @@ class Chooser:
         again = Closure(self._lines, rest)
         return _one_by_one(order, again, knowledge, guarded.tolist())[: len(ask.asked)]
 
-    def _turns(self, ask: Ask, guarded: Flags) -> Ints:
+    def turns(self, ask: Ask) -> Ints:
         """Ranks sets: by use, by worth, trouble and doublings of n, and by n; the unasked last."""
-        sets = self._sets
+        sets, guarded = self._sets, self._guarded(ask)
         trouble = _trouble(self._lines, guarded)[: len(ask.asked)]
         doublings = np.log2(np.maximum(sets.students, 1)).astype(np.int64)
         weighed = 2 * sets.worth + trouble + doublings
@@ -98,6 +98,9 @@ class Chooser:
         keys = np.column_stack([ask.asked, first, sets.usefulness, weighed, sets.students])
         keys[~ask.asked] = 0
         return np.unique(keys, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
+
+    def _guarded(self, ask: Ask) -> Flags:
+        return np.append(ask.guarded, np.ones(self._unions.shape[0], dtype=bool))
 
     def _with_unions(self, rest: Rest | None) -> Rest | None:
         """Returns the rest with an entry for each union as well."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from transforms.cell_plan import Rollup
-from transforms.suppress_nested import nest
+from transforms.suppress_nested import nest, nested_pairs
 from transforms.suppress_sets import (
     Flags,
     Ints,
@@ -101,6 +101,7 @@ class System:
     cells a part is the sum (1) and difference (-1) of. `matrix` has a row per line and a column per
     set: 1 for the parent, -1 for each child, and `matrix @ x == 0` for every statistic x that adds
     up over students. `basis` has lines enough that all others are sums of them (`implied_lines`).
+    `nested` has a row for each two sets of which one lies in the other by several steps (1 and -1).
     `organisation` numbers each cell's organisation; `within[a, b]` says that organisation a lies
     within b (itself included).
     """
@@ -110,6 +111,7 @@ class System:
     parts: sparse.csr_array
     matrix: sparse.csr_array
     basis: sparse.csr_array
+    nested: sparse.csr_array
     organisation: Ints
     within: sparse.csr_array
 
@@ -147,6 +149,7 @@ def build_system(
     members = _collect_members(cells, grid, splits, dimensions)
     within = _within(members, grid)
     keyed = KeyedCells(
+        cells["n_tested"].to_numpy(dtype=np.int64),
         grid.organisation,
         grid.codes,
         grid.strides,
@@ -154,14 +157,15 @@ def build_system(
         dimensions.columns,
         functools.cache(lambda column: _numbers(cells, grid, dimensions, column)),
     )
-    ties = tie(keyed, dimensions.apart, met, cells["n_tested"].to_numpy(dtype=np.int64))
+    ties = tie(keyed, dimensions.apart, met)
     nest(ties, keyed, within, grid.span, nested_below)
     members, parts = _tied(members, ties), ties.matrix()
     _require_sums(cells, members, parts)
     sets, matrix = merge_equal_sets(members, len(cells) + parts.shape[0])
     basis = line_matrix(members.of_lines(~implied_lines(members)), sets)
     of_cell, of_part = np.split(sets, [len(cells)])
-    return System(of_cell, of_part, parts, matrix, basis, grid.organisation, within)
+    nested = nested_pairs(keyed, within, sets, grid.span, nested_below)
+    return System(of_cell, of_part, parts, matrix, basis, nested, grid.organisation, within)
 
 
 def _tied(members: Members, ties: Ties) -> Members:

@@ -35,13 +35,37 @@ def nest(
     """
     if not minimum_n:
         return
-    shown = np.flatnonzero(ties.students >= minimum_n)
+    shown = np.flatnonzero(cells.students >= minimum_n)
     at = pd.Index(cells.key)
     for narrow, wide in _nested(cells, at, within, shown, span):
-        left = ties.students[wide] - ties.students[narrow]
+        left = cells.students[wide] - cells.students[narrow]
         few = (left > 0) & (left < minimum_n)
         for one, other in zip(wide[few].tolist(), narrow[few].tolist(), strict=True):
             ties.separate([one], [other])
+
+
+def nested_pairs(
+    cells: KeyedCells, within: sparse.csr_array, sets: Ints, span: int, minimum_n: int
+) -> sparse.csr_array:
+    """Returns a row for each two sets that may be shown, one of cells within the other's: 1 and -1.
+
+    Args:
+        cells: of one system, with `students`.
+        within: which organisation lies within which, itself included.
+        sets: of each cell.
+        span: of the keys of one organisation.
+        minimum_n: smaller cells are never shown.
+    """
+    chosen = np.flatnonzero(cells.students >= minimum_n)
+    found = [np.zeros((2, 0), dtype=np.int64)]
+    for narrow, wide in _nested(cells, pd.Index(cells.key), within, chosen, span):
+        apart = cells.students[wide] > cells.students[narrow]
+        found.append(np.stack([sets[wide[apart]], sets[narrow[apart]]]))
+    wide, narrow = np.unique(np.concatenate(found, axis=1), axis=1)
+    rows = np.arange(len(wide))
+    ends = np.concatenate([rows, rows]), np.concatenate([wide, narrow])
+    sign = np.repeat([1.0, -1.0], len(wide))
+    return sparse.csr_array((sign, ends), shape=(len(wide), int(sets.max(initial=-1)) + 1))
 
 
 def _nested(

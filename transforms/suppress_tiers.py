@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
 from transforms.suppress_choice import Ask, Chooser
 from transforms.suppress_closure import Rest
 from transforms.suppress_lines import Flags, Ints, System
+from transforms.suppress_repair import CODED, EXACT, HIDDEN, Repair, Told
 from transforms.suppress_rule import SuppressionRule
 
 HAS_RATE = "has_rate"
@@ -81,24 +83,72 @@ def counts_of(cells: pd.DataFrame, system: System, rule: SuppressionRule) -> Cou
     )
 
 
-def choose_shown(chooser: Chooser, counts: Counts, rule: SuppressionRule) -> Shown:
-    """Returns what is shown of each set, so that nothing hidden is given away."""
+def choose_shown(chooser: Chooser, counts: Counts, rule: SuppressionRule, system: System) -> Shown:
+    """Returns what is shown of each set of a system, so that nothing hidden is given away."""
     may = counts.is_cell & (counts.students >= rule.minimum_n)
-    rate = chooser.shown(_ask_rates(counts, may, rule))
-    asked = rate | may & counts.has_rate & (counts.is_extreme | _half_is_wide(counts, rule))
-    kept = (counts.students < rule.minimum_n) | (may & ~asked)
-    number = chooser.shown(Ask(asked, kept, first=rate))
-    return Shown(rate, number, chooser.shown(_ask_levels(counts, rate, rule)))
+    small = counts.students < rule.minimum_n
+    repair = _repair(system, small, chooser.turns(Ask(may, ~may)), rule)
+    state = _rates_and_numbers(chooser, repair, counts, may, rule)
+    rate, number = state == EXACT, state > HIDDEN
+    return Shown(rate, number, _levels(chooser, repair, counts, rate, rule))
 
 
-def _ask_rates(counts: Counts, may: Flags, rule: SuppressionRule) -> Ask:
-    """Asks for every rate that is not extreme."""
+def _rates_and_numbers(
+    chooser: Chooser, repair: Repair, counts: Counts, may: Flags, rule: SuppressionRule
+) -> Ints:
+    """Returns of each set whether its number is shown, and whether its rate is.
+
+    What is lowered is guarded the next time, so that it does not follow from the others.
+    """
+    small = counts.students < rule.minimum_n
+    told, half = _told(counts, rule), counts.is_extreme | _half_is_wide(counts, rule)
+    lowered = np.zeros(len(may), dtype=bool)
+    while True:
+        rate = chooser.shown(_ask_rates(counts, may & ~lowered, lowered, rule))
+        asked = rate | may & counts.has_rate & half
+        number = chooser.shown(Ask(asked, small | (may & ~asked), first=rate))
+        before = np.where(rate, EXACT, np.where(number, CODED, HIDDEN))
+        state = repair.lowered(before, told)
+        state[(state == CODED) & ~(counts.has_rate & half)] = HIDDEN
+        further = (state < before) & ~lowered
+        if not further.any():
+            return state
+        lowered |= further
+
+
+def _levels(
+    chooser: Chooser, repair: Repair, counts: Counts, rate: Flags, rule: SuppressionRule
+) -> Flags:
+    """Returns of which sets the levels are shown; there is no code between all and none."""
+    lowered = np.zeros(len(rate), dtype=bool)
+    while True:
+        shown = chooser.shown(_ask_levels(counts, rate & ~lowered, rule))
+        state = np.where(shown, CODED, HIDDEN)
+        for level in counts.levels:
+            of_level = np.array([level, level])
+            state = repair.lowered(state, Told(of_level, of_level, counts.students))
+        further = shown & (state == HIDDEN)
+        if not further.any():
+            return shown
+        lowered |= further
+
+
+def _repair(system: System, small: Flags, turn: Ints, rule: SuppressionRule) -> Repair:
+    """Returns the lines with a small part, and each two sets of which one lies in the other."""
+    lines = sparse.vstack([system.matrix, system.nested], format="csr")
+    has_small = (system.matrix < 0).astype(np.int64) @ small.astype(np.int64) > 0
+    guards = np.append(has_small, np.ones(system.nested.shape[0], dtype=bool))
+    return Repair(lines, guards, turn, rule.interval)
+
+
+def _ask_rates(counts: Counts, may: Flags, lowered: Flags, rule: SuppressionRule) -> Ask:
+    """Asks for every rate that is not extreme, and has not been lowered."""
     small = counts.students < rule.minimum_n
     is_coded = counts.is_extreme & ~small
     proficient = np.where(counts.has_rate, counts.proficient, counts.students)
     others = np.where(counts.has_rate, counts.students - counts.proficient, counts.students)
     rest = Rest(np.array([proficient, others]), small, rule.interval)
-    return Ask(may & ~is_coded, small | is_coded, rest=rest)
+    return Ask(may & ~is_coded, small | is_coded | lowered, rest=rest)
 
 
 def _half_is_wide(counts: Counts, rule: SuppressionRule) -> Flags:
@@ -109,16 +159,29 @@ def _half_is_wide(counts: Counts, rule: SuppressionRule) -> Flags:
     return highest - lowest >= rule.interval
 
 
+def _told(counts: Counts, rule: SuppressionRule) -> Told:
+    """Returns between what numbers of proficient students a coded, and an exact, rate is."""
+    n, k = counts.students, counts.proficient
+    edge = np.floor(counts.limit * n / 100.0).astype(np.int64)
+    is_bottom, is_extreme = 2 * k <= n, counts.is_extreme
+    bottom = np.where(is_extreme, [0 * n, edge], [edge + 1, n // 2])
+    top = np.where(is_extreme, [n - edge, n], [n // 2 + 1, n - edge - 1])
+    low, high = np.where(is_bottom, bottom, top)
+    without = ~counts.has_rate
+    low, high = np.where(without, 0, low), np.where(without, n, high)
+    exact = np.where(without, 0, k), np.where(without, n, k)
+    return Told(np.array([low, exact[0]]), np.array([high, exact[1]]), n)
+
+
 def _ask_levels(counts: Counts, rate: Flags, rule: SuppressionRule) -> Ask:
-    """Asks for the levels of every set with a rate that has students above and below each level.
+    """Asks for the levels of every set with a rate that has students at each level.
 
     Of an assessment without levels there are none to ask for.
     """
-    below = np.cumsum(counts.levels, axis=0)[:-1]
-    both = np.vstack([below, counts.students - below])
-    asked = rate & counts.has_rate & (both > 0).all(axis=0) & (len(counts.levels) > 1)
+    levels = counts.levels
+    asked = rate & counts.has_rate & (levels > 0).all(axis=0) & (len(levels) > 1)
     small = counts.students < rule.minimum_n
-    return Ask(asked, ~asked, rest=Rest(both, small, rule.interval) if len(both) else None)
+    return Ask(asked, ~asked, rest=Rest(levels, small, rule.interval) if len(levels) else None)
 
 
 def _limits(students: Ints, rule: SuppressionRule) -> NDArray[np.float64]:

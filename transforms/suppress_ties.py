@@ -34,8 +34,10 @@ Edge = tuple[int, int]
 class KeyedCells:
     """Cells as integers, see `suppress_lines.Grid`, and the words of their codes.
 
-    words: per column, code -> number.
+    students: of each cell. words: per column, code -> number.
     """
+
+    students: Ints
 
     organisation: Ints
     codes: Ints
@@ -94,9 +96,7 @@ class Ties:
         return sparse.csr_array((sign, (row, column)), (len(self.parts), len(self.students)))
 
 
-def tie(
-    cells: KeyedCells, pairs: Iterable[tuple[str, str]], met: pd.DataFrame | None, students: Ints
-) -> Ties:
+def tie(cells: KeyedCells, pairs: Iterable[tuple[str, str]], met: pd.DataFrame | None) -> Ties:
     """Returns the sums between the cells of each pair of dimensions.
 
     Args:
@@ -104,9 +104,8 @@ def tie(
         pairs: of dimensions that are not split together in every cell.
         met: pairs of codes that any student of the system has, see `codes_met`; null where that is
             not known, and only cells that are split by both tell of it.
-        students: of each cell.
     """
-    ties = Ties(students)
+    ties = Ties(cells.students)
     at = pd.Index(cells.key)
     is_split = np.atleast_1d(cells.codes.any(axis=0))
     for one, other in pairs:

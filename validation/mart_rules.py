@@ -32,6 +32,9 @@ _NOT_MEASURED = {
 }  # fmt: skip
 _NUMBERS = ("DOUBLE", "INTEGER", "BIGINT", "BOOLEAN", "FLOAT", "SMALLINT", "TINYINT")
 EXACT_CELLS = "mart_achievement_unsuppressed"
+_ALL = "'all'"
+# What is asked of each mart, made once.
+_CELLS, _LEVELS, _EXACT = "checked_cells", "checked_levels", "checked_exact_cells"
 
 
 def mart_violations(con: duckdb.DuckDBPyConnection, dimensions: Sequence[str]) -> pd.DataFrame:
@@ -47,17 +50,14 @@ def mart_violations(con: duckdb.DuckDBPyConnection, dimensions: Sequence[str]) -
         was not built counts 0.
     """
     built = {name for (name,) in con.execute("SHOW TABLES").fetchall()}
-    counts = dict(_achievement(con, dimensions))
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {_CELLS} AS {_cells_sql(dimensions)}")
+    counts = dict(_achievement(con))
     counts |= dict(_levels(con, dimensions)) if "mart_level" in built else _zeros(_LEVEL_RULES)
     counts |= dict(_schools(con)) if "dim_school" in built else _zeros(_SCHOOL_RULES)
     counts["DERIVED_SHOWS_SUPPRESSED"] = sum(
         _measures_shown(con, mart) for mart in DERIVED if mart in built
     )
-    counts["GROUPS_DO_NOT_SUM"] = (
-        sum(_count(con, _unequal_sums(name, dimensions)) for name in dimensions)
-        if EXACT_CELLS in built
-        else 0
-    )
+    counts["GROUPS_DO_NOT_SUM"] = _unequal_sums(con, dimensions) if EXACT_CELLS in built else 0
     return pd.DataFrame([counts])
 
 
@@ -84,21 +84,61 @@ def _measures_shown(con: duckdb.DuckDBPyConnection, mart: str) -> int:
     return _count(con, f"SELECT 1 FROM {mart} WHERE suppressed AND ({shown})")
 
 
-def _unequal_sums(dimension: str, dimensions: Sequence[str]) -> str:
-    """Return the query for cells that are split by a dimension into more or fewer students."""
-    others = ", ".join((*SYSTEM, "grade", *PLACE, *(d for d in dimensions if d != dimension)))
-    return f"""
-        SELECT 1 FROM (
-            SELECT hash({others}) AS cell, sum(n_tested) AS parts FROM {EXACT_CELLS}
-            WHERE {dimension} <> 'all' GROUP BY 1
-        ) LEFT JOIN (
-            SELECT hash({others}) AS cell, n_tested FROM {EXACT_CELLS} WHERE {dimension} = 'all'
-        ) USING (cell) WHERE n_tested IS DISTINCT FROM parts"""
+def _unequal_sums(con: duckdb.DuckDBPyConnection, dimensions: Sequence[str]) -> int:
+    """Return how many cells are split by a dimension into more or fewer students.
+
+    The hash of the cell that a group is of: its own, with 'all' in the place of the group.
+    """
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_EXACT} AS SELECT {_cell_hash(dimensions)} AS cell, "
+        f"n_tested, {', '.join(dimensions)} FROM {EXACT_CELLS}"
+    )
+    parts = " UNION ALL ".join(
+        f"SELECT '{name}' AS dimension, sum(n_tested) AS parts, "
+        f"xor(xor(cell, {_hash(name)}), {_hash(name, _ALL)}) AS cell "
+        f"FROM {_EXACT} WHERE {name} <> 'all' GROUP BY ALL"
+        for name in dimensions
+    )
+    whole = f"SELECT cell, n_tested FROM {_EXACT}"
+    return _count(
+        con,
+        f"SELECT 1 FROM ({parts}) LEFT JOIN ({whole}) USING (cell) "
+        "WHERE n_tested IS DISTINCT FROM parts",
+    )
 
 
-def _achievement(
-    con: duckdb.DuckDBPyConnection, dimensions: Sequence[str]
-) -> Iterator[tuple[str, int]]:
+def _cell_hash(dimensions: Sequence[str]) -> str:
+    """Return SQL of a number that tells cells apart, made of one for each column of the key.
+
+    DuckDB reads a column of a Parquet file as a few words and where each stands, and hashes each
+    word once: far less work than one hash of all columns of every row.
+    """
+    found, *more = map(_hash, _key(dimensions))
+    for one in more:
+        found = f"xor({found}, {one})"
+    return found
+
+
+def _hash(column: str, value: str | None = None) -> str:
+    """Return SQL of the hash of a column's own value, or of another one in its place.
+
+    Hashed again, since DuckDB only adds the second of two: one code in two columns would be nothing
+    in the sum of their bits.
+    """
+    return f"hash(hash({value or column}, '{column}'))"
+
+
+def _cells_sql(dimensions: Sequence[str]) -> str:
+    """Return SQL of what is asked of mart_achievement, its key as a hash."""
+    total = " AND ".join(f"{name} = 'all'" for name in ("grade", *dimensions))
+    columns = ", ".join((*SYSTEM, *PLACE, *MEASURES, "rate_coding", "suppressed"))
+    return (
+        f"SELECT {columns}, {_cell_hash(dimensions)} AS cell, {total} AS is_total "
+        "FROM mart_achievement"
+    )
+
+
+def _achievement(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, int]]:
     shown = " OR ".join(f"{name} IS NOT NULL" for name in MEASURES)
     counts = "n_proficient, pct_proficient_low, pct_proficient_high, mean_scale_score"
     conditions = {
@@ -113,42 +153,40 @@ def _achievement(
         "MORE_PROFICIENT_THAN_TESTED": "n_proficient > n_tested",
     }
     selected = ", ".join(f"count(*) FILTER ({condition})" for condition in conditions.values())
-    found = con.execute(f"SELECT {selected} FROM mart_achievement").fetchall()[0]
+    found = con.execute(f"SELECT {selected} FROM {_CELLS}").fetchall()[0]
     yield from zip(conditions, map(int, found), strict=True)
-    yield "KEY_NOT_UNIQUE", _repeated(con, "mart_achievement", _key(dimensions))
-    yield "ALL_ROW_MISSING", _count(con, _without_all(dimensions))
+    yield "KEY_NOT_UNIQUE", _repeated(con, _CELLS, "cell")
+    yield "ALL_ROW_MISSING", _count(con, _without_all())
 
 
 def _key(dimensions: Sequence[str]) -> list[str]:
     return [*SYSTEM, "grade", *PLACE, *dimensions]
 
 
-def _repeated(con: duckdb.DuckDBPyConnection, mart: str, key: Sequence[str]) -> int:
-    return _count(con, f"SELECT 1 FROM {mart} GROUP BY hash({', '.join(key)}) HAVING count(*) > 1")
+def _repeated(con: duckdb.DuckDBPyConnection, relation: str, key: str) -> int:
+    return _count(con, f"SELECT 1 FROM {relation} GROUP BY {key} HAVING count(*) > 1")
 
 
-def _without_all(dimensions: Sequence[str]) -> str:
+def _without_all() -> str:
     """Return the query for systems and organisations that lack the row of all their students."""
-    total = " AND ".join(f"{name} = 'all'" for name in ("grade", *dimensions))
     org = ", ".join((*SYSTEM, *PLACE))
     system = ", ".join(SYSTEM)
-    everyone = f"SELECT {system} FROM mart_achievement WHERE org_level = 'all' AND {total}"
+    everyone = f"SELECT {system} FROM {_CELLS} WHERE org_level = 'all' AND is_total"
     return f"""
-        SELECT {org} FROM mart_achievement GROUP BY ALL HAVING count(*) FILTER ({total}) = 0
+        SELECT {org} FROM {_CELLS} GROUP BY ALL HAVING count(*) FILTER (is_total) = 0
         UNION ALL SELECT {system}, NULL, NULL FROM
-            (SELECT {system} FROM mart_achievement EXCEPT {everyone})"""
+            (SELECT {system} FROM {_CELLS} EXCEPT {everyone})"""
 
 
 def _levels(con: duckdb.DuckDBPyConnection, dimensions: Sequence[str]) -> Iterator[tuple[str, int]]:
-    key = ", ".join(_key(dimensions))
-    yield (
-        "LEVEL_KEY_NOT_UNIQUE",
-        _repeated(con, "mart_level", [*_key(dimensions), "performance_level"]),
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_LEVELS} AS SELECT {_cell_hash(dimensions)} AS cell, "
+        "performance_level, n FROM mart_level"
     )
+    yield "LEVEL_KEY_NOT_UNIQUE", _repeated(con, _LEVELS, "cell, performance_level")
     joined = f"""
-        FROM (SELECT hash({key}) AS cell, n_tested, rate_coding, suppressed FROM mart_achievement)
-        JOIN (SELECT hash({key}) AS cell, sum(n) AS levels_n, count(n) AS levels_shown,
-            count(*) AS levels FROM mart_level GROUP BY 1) USING (cell)"""
+        FROM {_CELLS} JOIN (SELECT cell, sum(n) AS levels_n, count(n) AS levels_shown,
+            count(*) AS levels FROM {_LEVELS} GROUP BY 1) USING (cell)"""
     exact = "NOT suppressed AND rate_coding = 'exact'"
     found = con.execute(
         f"""SELECT count(*) FILTER ({exact} AND levels_shown = levels AND levels_n <> n_tested),
@@ -167,7 +205,7 @@ def _schools(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, int]]:
             rule,
             _count(
                 con,
-                f"""SELECT DISTINCT school_year, org_id FROM mart_achievement
+                f"""SELECT DISTINCT school_year, org_id FROM {_CELLS}
             WHERE org_level = '{level}' EXCEPT SELECT school_year, {column} FROM dim_school""",
             ),
         )

@@ -27,6 +27,10 @@ SECRETS = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_serv
 # SQLite tells the kind of an error in the lowest byte of its number, what of the kind above it.
 PRIMARY_CODE = 0xFF
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+# The PostgreSQL role that owns the three schemas where `roci db init` has made it.
+LOADER = "roci_loader"
+# From here on a member may be allowed to act as a role, or not.
+SET_OPTION_SINCE = 160_000
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,7 @@ class Database:
     def _new_engine(self, area: Area) -> sa.Engine:
         if self.url is not None:
             engine = sa.create_engine(self.url, pool_pre_ping=True)
+            sa.event.listen(engine, "connect", _act_as_loader)
             return engine.execution_options(schema_translate_map={None: area})
         path = self.path(area)
         assert path is not None
@@ -142,6 +147,26 @@ class _Connected:
         if self.area == "ledger":
             connection.execute("PRAGMA journal_mode = WAL")
             self.path.chmod(PRIVATE_FILE)
+
+
+def _act_as_loader(connection: Any, _record: Any) -> None:
+    """Let a new PostgreSQL connection act as the owner of our schemas, where it may.
+
+    Only the owner of a table can swap it; whichever login makes one, the next can replace it. And
+    what an administrator's login may beyond that, the nightly does not.
+    """
+    query = f"""
+        SELECT 1 FROM pg_namespace WHERE nspname = 'ledger' AND nspowner = to_regrole('{LOADER}')
+            AND pg_has_role(session_user, nspowner, '{acting_right(connection)}')
+    """
+    if connection.execute(query).fetchone():
+        connection.execute(f"SET ROLE {LOADER}")
+    connection.commit()
+
+
+def acting_right(connection: Any) -> str:
+    """Return what PostgreSQL calls the right to act as a role, in the version that answers."""
+    return "SET" if connection.info.server_version >= SET_OPTION_SINCE else "MEMBER"
 
 
 def _sqlite_url(path: Path, area: Area) -> URL:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from configs.errors import RociError, listed
 from warehouse.bulk import postgres_cursor, quoted
+from warehouse.district_readers import limit_rows
 from warehouse.mart_tables import (
     AreaChange,
     MartTable,
@@ -35,7 +36,7 @@ def write_area(connection: sa.Connection, schema: str, change: AreaChange) -> No
     by name, with the rights that were granted on it, once its readers have ended.
     """
     cursor = postgres_cursor(connection)
-    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(schema)}")
+    _require_schema(cursor, schema)
     cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
     # A transaction that somebody left open must not hold the nightly up for good.
     cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
@@ -45,6 +46,14 @@ def write_area(connection: sa.Connection, schema: str, change: AreaChange) -> No
     for table in change.tables:
         _Writer(cursor, schema, table).write()
     _write_publication(cursor, schema, change.imprint)
+    if schema == "restricted":
+        limit_rows(cursor, schema)
+
+
+def _require_schema(cursor: Any, schema: str) -> None:
+    # IF NOT EXISTS asks for the right to make schemas even where there is nothing to make.
+    if cursor.execute("SELECT to_regnamespace(%s)", (quoted(schema),)).fetchone()[0] is None:
+        cursor.execute(f"CREATE SCHEMA {quoted(schema)}")
 
 
 def publication_of(connection: sa.Connection, schema: str) -> str | None:
@@ -73,8 +82,8 @@ class _Writer:
                 self._refill()
             else:
                 self._swap()
-        except psycopg.errors.UniqueViolation as error:
-            raise repeated_key(self.table) from error
+        except psycopg.errors.UniqueViolation:
+            raise repeated_key(self.table) from None  # PostgreSQL's own words hold the key's values
 
     def _replace_slices(self) -> None:
         self._require_same_columns()
@@ -140,13 +149,20 @@ class _Writer:
                 self.cursor.execute(f"CREATE {unique}INDEX {index} ON {target} ({told})")
 
     def _grant_as_before(self, beside: str) -> None:
+        """Give the new table the rights of the old one and no others, whatever new tables get."""
+        new = _named(self.schema, beside)
+        for _, grantee in self._rights(new):
+            self.cursor.execute(f"REVOKE ALL ON {new} FROM {grantee}")
+        for right, grantee in self._rights(self._place()):
+            self.cursor.execute(f"GRANT {right} ON {new} TO {grantee}")
+
+    def _rights(self, place: str) -> list[tuple[str, str]]:
         query = """
             SELECT privilege_type, CASE WHEN grantee = 0 THEN 'PUBLIC'
                                         ELSE quote_ident(pg_get_userbyid(grantee)) END
             FROM pg_class, aclexplode(relacl) WHERE oid = %s::regclass AND grantee <> relowner
         """
-        for right, grantee in self.cursor.execute(query, (self._place(),)).fetchall():
-            self.cursor.execute(f"GRANT {right} ON {_named(self.schema, beside)} TO {grantee}")
+        return list(self.cursor.execute(query, (place,)).fetchall())
 
     def _require_same_columns(self) -> None:
         had = [name for name, _ in self._columns(self._place())]

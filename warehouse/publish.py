@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -67,12 +67,22 @@ class Publisher:
         reporting: Mapping[str, Mart],
         restricted: Mapping[str, Mart],
         digests: Mapping[str, str] | None = None,
+        *,
+        provided: Callable[[], None] = lambda: None,
     ) -> None:
         """Let these marts, and no others, be what is published.
 
         Everything that can fail is done before readers see any of it. After that only names
         change; a crash between two of them is made good by `recover`. The caller holds a lock:
-        there is one publisher at a time. `digests`: those that an `Imprint` has beside the id.
+        there is one publisher at a time.
+
+        Args:
+            publication_id: of these marts.
+            reporting: by name.
+            restricted: by name.
+            digests: those that an `Imprint` has beside the id.
+            provided: raises where the marts must not be published. It is asked while the SQLite
+                files are made, which takes as long.
 
         Raises:
             RociError: a mart repeats a key, or SQL and Parquet differ; the last publication stays.
@@ -84,10 +94,11 @@ class Publisher:
         self.recover()
         plan = _Plan.of(imprint, self._staged, marts, self.workspace.work)
         if self.database.url is None:
-            with self._new_files(changes) as files:
+            with self._new_files(changes, provided) as files:
                 plan = plan.with_sqlite(files, self.workspace.work)
                 self._write_plan(plan)
         else:
+            provided()
             with self.database.write("reporting") as connection:
                 for area, change in changes.items():
                     write_area(connection, area, change)
@@ -138,23 +149,24 @@ class Publisher:
         return workspace.marts_reporting if area == "reporting" else workspace.marts_restricted
 
     @contextmanager
-    def _new_files(self, changes: Mapping[MartArea, AreaChange]) -> Iterator[dict[MartArea, Path]]:
+    def _new_files(
+        self, changes: Mapping[MartArea, AreaChange], provided: Callable[[], None]
+    ) -> Iterator[dict[MartArea, Path]]:
         """Build both SQLite files at once; they go again unless the body succeeds."""
-        files: dict[MartArea, Path] = {}
+        building: dict[MartArea, Future[Path | None]] = {}
         try:
             with ThreadPoolExecutor(len(changes)) as pool:  # the driver waits outside Python
-                building = [pool.submit(self._new_file, *one) for one in changes.items()]
-            for area, future in zip(changes, building, strict=True):
-                if future.exception() is None and (path := future.result()):
-                    files[area] = path
-            for future in building:
-                future.result()
-            yield files
+                for area, change in changes.items():
+                    building[area] = pool.submit(self._new_file, area, change)
+                provided()
+            made = {area: future.result() for area, future in building.items()}
+            yield {area: path for area, path in made.items() if path}
         except BaseException:
             # A plan without its files would let Parquet be of another publication than SQL.
             self._plan_path.unlink(missing_ok=True)
-            for path in files.values():
-                path.unlink(missing_ok=True)
+            for future in building.values():
+                if future.exception() is None and (path := future.result()):
+                    path.unlink(missing_ok=True)
             raise
 
     def _new_file(self, area: MartArea, change: AreaChange) -> Path | None:

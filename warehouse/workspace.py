@@ -13,6 +13,9 @@ from configs.errors import InfrastructureError
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+# What a process makes where it says nothing else: for its owner only.
+PRIVATE_UMASK = 0o077
+WRITTEN_BY_OTHERS = 0o022
 # A group may put files in; it never sees what became of them.
 DROP_FOLDER = 0o770
 OTHERS = 0o007
@@ -98,6 +101,11 @@ class Workspace:
         return self.warehouse_dir / "restricted.sqlite"
 
     @property
+    def secrets(self) -> Path:
+        """Secrets of this installation, made when first used. In no backup."""
+        return self.home / "secrets"
+
+    @property
     def docs(self) -> Path:
         """Great Expectations Data Docs."""
         return self.home / "docs"
@@ -126,23 +134,26 @@ class Workspace:
         """Create every folder; those that hold students are open to their owner only.
 
         `landing` is open to its group too, so that others may put files in; whatever an
-        installation makes of the group's rights (or of the group) stays.
+        installation makes of the group's rights (or of the group) stays. Into the other folders
+        others may look as far as the umask lets them, and write nothing.
 
         Raises:
             InfrastructureError: a folder cannot be created.
         """
         private = (
             self.refused, self.raw, self.lake, self.quarantine, self.marts_restricted, self.work,
+            self.staging, self.logs, self.locks, self.prefect,
         )  # fmt: skip
         shared = (
-            self.marts_reporting, self.warehouse_dir, self.docs, self.site,
-            self.logs, self.locks, self.prefect,
+            self.home, self.marts_reporting.parent, self.marts_reporting, self.warehouse_dir,
+            self.docs, self.site,
         )  # fmt: skip
         try:
+            for folder in shared:
+                _make_shared_folder(folder)
             _make_drop_folder(self.landing)
-            for folder in (*shared, *private, self.staging):
-                folder.mkdir(parents=True, exist_ok=True)
             for folder in private:
+                folder.mkdir(parents=True, exist_ok=True)
                 folder.chmod(PRIVATE_FOLDER)
         except OSError as error:
             raise _unusable(self.home, error) from error
@@ -167,6 +178,13 @@ class Workspace:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
                     removed += 1
         return removed
+
+
+def _make_shared_folder(folder: Path) -> None:
+    """Leave a folder whose rights are those that the installation gave it."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        folder.chmod(folder.stat().st_mode & 0o7777 & ~WRITTEN_BY_OTHERS)
 
 
 def _make_drop_folder(folder: Path) -> None:

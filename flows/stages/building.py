@@ -19,6 +19,7 @@ from flows.load_key import code_hash
 from flows.outcome import BuildOutcome
 from flows.slices import of_slices, slice_parts
 from flows.stages.agreement import require_agreement
+from flows.stages.attacking import require_nothing_follows
 from flows.stages.marts import KEYS, STUDENT_ROWS, MartFiles, connect, write_marts
 from flows.stages.planning import BuildPlan, plan_build
 from warehouse.bulk import quoted as quoted_name
@@ -110,7 +111,6 @@ def _build(context: Context, build: Build) -> list[MartRecord]:
     """Write every mart aside, check what is to be published, then publish and record it."""
     with connect(context) as con:
         files = write_marts(context, build.plan, con, build.publication_id)
-        _check(context, build, files, con)
         records = [mart_record(con, *named) for named in sorted(files.all.items())]
     basis = basis_of(context, build.plan)
     context.publisher.publish(
@@ -118,6 +118,7 @@ def _build(context: Context, build: Build) -> list[MartRecord]:
         reporting=_marts(context, build, files, "reporting"),
         restricted=_marts(context, build, files, "restricted"),
         digests={"code": basis.code, "configuration": basis.configuration},
+        provided=lambda: _check(context, build, files),
     )
     context.ledger.record_publication(
         build.plan.fingerprints, records, publication_id=build.publication_id, basis=basis
@@ -125,9 +126,7 @@ def _build(context: Context, build: Build) -> list[MartRecord]:
     return records
 
 
-def _check(
-    context: Context, build: Build, files: MartFiles, con: duckdb.DuckDBPyConnection
-) -> None:
+def _check(context: Context, build: Build, files: MartFiles) -> None:
     """Run the marts suite over what is to be published; dimensions alone have no numbers to check.
 
     Raises:
@@ -136,26 +135,20 @@ def _check(
     if "mart_achievement" not in files.reporting:
         return
     from flows.stages.batch import recorded
-    from validation.mart_rules import DERIVED, EXACT_CELLS, mart_violations
+    from validation.mart_rules import mart_violations
     from validation.suites import needed_columns, run_marts_suite, suite_for
 
     suite = _asked_of(suite_for(context.catalogue, "marts"), files)
-    for name, path in files.reporting.items():
-        kind = "VIEW" if name in DERIVED else "TABLE"
-        con.execute(
-            f"CREATE OR REPLACE TEMP {kind} {name} AS FROM read_parquet({path_literal(path)})"
-        )
-    exact = files.restricted.get(EXACT_CELLS)
-    if exact is not None and build.plan.changed:
-        fresh = f"read_parquet({path_literal(exact)}) WHERE {of_slices(build.plan.changed)}"
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {EXACT_CELLS} AS FROM {fresh}")
-    violations = mart_violations(con, context.catalogue.marts.dimensions)
     wanted = needed_columns(suite)
-    frames = {
-        name: con.sql(f"SELECT {', '.join(wanted.get(name) or ['*'])} FROM {name}").df()
-        for name in files.reporting
-        if name in suite.expectations
-    }
+    with connect(context) as con:
+        _relate_marts(con, build.plan, files)
+        violations = mart_violations(con, context.catalogue.marts.dimensions)
+        frames = {
+            name: con.sql(f"SELECT {', '.join(wanted.get(name) or ['*'])} FROM {name}").df()
+            for name in files.reporting
+            if name in suite.expectations
+        }
+    require_nothing_follows(context, files.reporting["mart_achievement"].parent, build.plan.changed)
     result = run_marts_suite(
         suite, frames, violations, context.workspace.docs, build.publication_id
     )
@@ -169,6 +162,18 @@ def _check(
             expected="marts that pass their own suite",
             remedy="the last publication stays; keep the log and report this fault of roci",
         )
+
+
+def _relate_marts(con: duckdb.DuckDBPyConnection, plan: BuildPlan, files: MartFiles) -> None:
+    """Make views of the reporting marts, and of the exact cells of what has changed."""
+    from validation.mart_rules import EXACT_CELLS
+
+    for name, path in files.reporting.items():
+        con.execute(f"CREATE VIEW {name} AS FROM read_parquet({path_literal(path)})")
+    exact = files.restricted.get(EXACT_CELLS)
+    if exact is not None and plan.changed:
+        fresh = f"read_parquet({path_literal(exact)}) WHERE {of_slices(plan.changed)}"
+        con.execute(f"CREATE VIEW {EXACT_CELLS} AS FROM {fresh}")
 
 
 def _asked_of(suite: Suite, files: MartFiles) -> Suite:

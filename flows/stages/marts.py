@@ -246,7 +246,8 @@ def student_result_sql(plan: CellPlan) -> str:
 
     Groups are those that the cells count, the roster's where the extract says nothing, else
     UNKNOWN; `<dimension>_origin` says which. `load_id` and `source_row` lead to the raw file;
-    `source_record` tells the records of one row apart.
+    `source_record` tells the records of one row apart. Birth dates only tell whether an id is of
+    one student: that is looked at in the lake, and they stay there.
     """
     # Rows that were loaded before records were numbered are one record each.
     number = "coalesce(source_record, 0) AS source_record"
@@ -254,7 +255,8 @@ def student_result_sql(plan: CellPlan) -> str:
         f"coalesce({group}, '{UNKNOWN}') AS {group}" for group in (*plan.crossed, *plan.one_way)
     )
     return (
-        f"SELECT s.* REPLACE ({groups}, {number}), load_id FROM {STUDENTS} AS s "
+        f"SELECT s.* EXCLUDE (birth_date) REPLACE ({groups}, {number}), load_id "
+        f"FROM {STUDENTS} AS s "
         "JOIN result_loads USING (source, partition)"
     )
 

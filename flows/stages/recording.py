@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import duckdb
 import pyarrow as pa
@@ -93,9 +94,22 @@ def keep_in_quarantine(
         return
     reasons = _reasons(all_faults(rejects))
     raw = extract.raw_rows(reasons["source_row"].to_pylist())
+    raw = _without(raw, work.source.drop)
     rows = reasons.join(raw, "source_row").sort_by("source_row")
     kept = without_forgotten_cells(context, rows, work.incoming.district_id)
     context.quarantine.write(work.load_id, kept)
+
+
+def _without(raw: pa.Table, dropped: Sequence[str]) -> pa.Table:
+    """Return the rows with nothing in the columns that the source drops.
+
+    The columns stay: a spreadsheet of corrections has those of the file. So does a line that cannot
+    be taken apart: nobody knows which part of it is a name.
+    """
+    for name in set(dropped) & set(raw.column_names):
+        place, nothing = raw.schema.get_field_index(name), pa.nulls(raw.num_rows, pa.string())
+        raw = raw.set_column(place, name, nothing)
+    return raw
 
 
 def _reasons(faults: pa.Table) -> pa.Table:

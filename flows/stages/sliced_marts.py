@@ -33,6 +33,7 @@ STRETCH = 1024
 # A quarter of what DuckDB puts into a row group. Smaller ones are never copied but written again
 # together, since readers pay for each and one would be added with every build.
 SMALL = 30_720
+SLICE_ORDER = ("school_year", "assessment", "org_id", "subject", "grade")
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,13 @@ class LastMart:
 
 
 def in_order_of_slices(sql: str) -> str:
-    """Return SQL of the same rows, those of each slice together.
+    """Return SQL of the same rows, those of each slice together, and in it of each organisation.
 
-    Of marts that do not come so: cells, and what is read from them row by row, do.
+    Of marts that do not come so: cells, and what is read from them row by row, do. In SQLite rows
+    lie by organisation: where they also come so, to put them there takes two thirds of the time.
     """
-    return f"SELECT * FROM ({sql}) ORDER BY school_year, assessment"
+    order = ", ".join(SLICE_ORDER)
+    return f"SELECT * FROM ({sql}) ORDER BY {order}"
 
 
 def write_rows(con: duckdb.DuckDBPyConnection, sql: str, target: Path, publication_id: str) -> None:

@@ -7,7 +7,8 @@ likelihood, for all rows of the arrays at once. Any monotone change of the scale
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,8 @@ MOST_STEPS = (50, 10)
 NEAR = 0.07
 # A group needs so many bands that hold somebody to show its own spread.
 BANDS_FOR_SPREAD = 3
+# Pairs whose step is computed at a time, so that all it takes stays in the processor's cache.
+BLOCK = 8_192
 # Students added to each band before the first guess, so that no band of it is empty.
 START_COUNT = 0.25
 SMALLEST_SHARE = 1e-14
@@ -169,6 +172,8 @@ def _climbed(
         step = _step(counts, curve, free, is_newton)
         curve = curve.moved(step)
         is_done = step.is_upward & (step.largest() < tolerance)
+        if is_done.all() and len(rows) == len(result.a):
+            return curve
         on, done = np.flatnonzero(~is_done), np.flatnonzero(is_done)
         result.put(rows[done], curve.of(done))
         if not len(on):
@@ -188,6 +193,10 @@ class _Curve:
     def of(self, rows: Ints) -> _Curve:
         """Return the curves of some rows."""
         return _Curve(self.cuts.take(rows, axis=1), self.a[rows], self.b[rows])
+
+    def block(self, rows: slice) -> _Curve:
+        """Return the curves of rows that follow one another, nothing copied."""
+        return _Curve(self.cuts[:, rows], self.a[rows], self.b[rows])
 
     def put(self, rows: Ints, curves: _Curve) -> None:
         """Write the curves of some rows into these."""
@@ -222,6 +231,12 @@ class _Step:
     cov_ab: Floats
     is_upward: Rows
 
+    @classmethod
+    def together(cls, steps: Sequence[_Step]) -> _Step:
+        """Return the steps of all blocks, in their order."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(s, n) for s in steps], axis=-1) for n in names))
+
     def largest(self) -> Floats:
         """Return the largest change of any parameter of each row."""
         of_curve = np.maximum(np.abs(self.a), np.abs(self.b))
@@ -232,17 +247,32 @@ def _start(counts: Floats, free: bool) -> _Curve:
     """Return a first guess: the line through the probits of the two groups' cumulative shares."""
     n = counts.sum(axis=1)
     bands = counts.shape[1]
-    below = np.cumsum(counts[:, :-1] + START_COUNT, axis=1)
-    first, second = ndtri(below / (n + bands * START_COUNT)[:, None])
+    below = counts[:, :-1] + START_COUNT
+    for cut in range(1, bands - 1):
+        below[:, cut] += below[:, cut - 1]
+    below /= (n + bands * START_COUNT)[:, None]
+    probits = ndtri(below)
+    first, second = probits
+    middle = _total(first) / (bands - 1), _total(second) / (bands - 1)
     b = np.ones(counts.shape[2])
     if free:
-        b = np.clip(second.std(axis=0) / first.std(axis=0), 0.4, 2.5)
-    a = b * first.mean(axis=0) - second.mean(axis=0)
+        around = (one - mean for one, mean in zip(probits, middle, strict=True))
+        squares, other_squares = (_product(one, one) for one in around)
+        b = np.clip(np.sqrt(other_squares / squares), 0.4, 2.5)
+    a = b * middle[0] - middle[1]
     cuts = (n[0] * first + n[1] * b * (second + a)) / (n[0] + n[1] * b**2)
     return _Curve(cuts, a, b)
 
 
 def _step(counts: Floats, curve: _Curve, free: bool, is_newton: bool) -> _Step:
+    """Return one step of all pairs, computed block by block."""
+    starts = range(0, counts.shape[2], BLOCK)
+    blocks = [slice(start, start + BLOCK) for start in starts]
+    steps = [_block_step(counts[:, :, one], curve.block(one), free, is_newton) for one in blocks]
+    return steps[0] if len(steps) == 1 else _Step.together(steps)
+
+
+def _block_step(counts: Floats, curve: _Curve, free: bool, is_newton: bool) -> _Step:
     """Return one step; cuts are eliminated, as their information is tridiagonal.
 
     Args:
@@ -260,14 +290,18 @@ def _step(counts: Floats, curve: _Curve, free: bool, is_newton: bool) -> _Step:
     along_a = g * _times(diagonal2, beside2, g)
     along_b = g * _times(diagonal2, beside2, cuts * g)
     diagonal = f * f * diagonal1 + gb * gb * diagonal2
-    right = np.stack([slope1 + b * slope2, -b * along_a, b * along_b])
     if is_newton:
         # The densities bend, and a cut and b multiply one another.
         bend = slope2 * other
         along_a += bend
         along_b += cuts * bend
         diagonal += cuts * slope1 + b * b * bend
-        right[1:] = -b * along_a, b * along_b - slope2
+    right = np.empty((3, *cuts.shape))
+    np.add(slope1, b * slope2, out=right[0])
+    np.multiply(-b, along_a, out=right[1])
+    np.multiply(b, along_b, out=right[2])
+    if is_newton:
+        right[2] -= slope2
     beside = f[:-1] * f[1:] * beside1 + gb[:-1] * gb[1:] * beside2
     solved, is_upward = _solved(diagonal, beside, right)
     score_a = -_total(slope2) - _product(right[1], solved[0])

@@ -18,6 +18,7 @@ from warehouse.row_groups import ParquetFooter
 SLICES = [("caaspp", 2024), ("caaspp", 2025), ("iready", 2024), ("iready", 2025)]
 EACH = 50_000
 GROUP = 40_960
+TESTED_IN = "'ela' AS subject, '04' AS grade"
 
 
 @pytest.fixture
@@ -131,10 +132,13 @@ def test_rows_in_any_order_are_kept_too(con, tmp_path):
 
 
 def test_rows_are_put_in_order_of_their_slices(con, tmp_path):
-    mixed = f"FROM ({rows_sql(SLICES)}) ORDER BY hash(org_id)"
+    mixed = f"SELECT *, {TESTED_IN} FROM ({rows_sql(SLICES)}) ORDER BY hash(org_id)"
     published = publish(con, in_order_of_slices(mixed), tmp_path)
-    target = write_next(con, published, in_order_of_slices(rows_sql(SLICES[3:], "7")), SLICES[:3])
+    new = f"SELECT *, {TESTED_IN} FROM ({rows_sql(SLICES[3:], '7')})"
+    target = write_next(con, published, in_order_of_slices(new), SLICES[:3])
     assert copied(target) == 3
+    organisations = con.execute(f"SELECT org_id FROM '{published}' LIMIT {EACH}").fetchall()
+    assert organisations == sorted(organisations)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,15 @@ def test_what_is_derived_shows_no_number_where_it_is_suppressed():
         assert counted == expected
 
 
+def test_cells_whose_codes_are_the_same_words_in_other_columns_are_told_apart():
+    """Hashes of a word in two columns must not cancel one another, whichever word it is."""
+    unknown = {"ethnicity": "UNKNOWN", "gender": "UNKNOWN"}
+    other = {"ethnicity": "OTHER", "gender": "OTHER"}
+    swapped = {"econ_status": "OTHER", "disability_status": "UNKNOWN"}
+    turned = {"econ_status": "UNKNOWN", "disability_status": "OTHER"}
+    assert broken([{}, unknown, other, swapped, turned]) == []
+
+
 @pytest.fixture
 def marts_run(catalogue, tmp_path):
     suite = suite_for(catalogue, "marts")

@@ -123,6 +123,20 @@ def test_a_mart_that_fails_leaves_the_whole_last_publication(publisher):
     assert list(publisher.workspace.work.glob("*.sqlite*")) == []
 
 
+def test_marts_that_must_not_be_published_leave_the_last_publication(publisher):
+    def refuse() -> None:
+        raise RociError("HELD", where="a", found="b", expected="c", remedy="d")
+
+    release(publisher, 1)
+    later = another(publisher)
+    with pytest.raises(RociError, match="HELD"):
+        later.publish("P2", {"mart_a": mart(later, "mart_a", 2)}, {}, provided=refuse)
+    assert seen(publisher) == {1}
+    assert published_id(publisher) == "P1"
+    assert another(publisher).recover() is None
+    assert list(publisher.workspace.work.glob("*.sqlite*")) == []
+
+
 class KilledError(BaseException):
     """Stands for the end of the process: nothing catches it."""
 
