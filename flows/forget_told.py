@@ -98,8 +98,8 @@ def certificate_lines(one: Certificate) -> Iterator[str]:
 
 def _whom(asked: Asked) -> str:
     district = f"district {asked.district_id}" if asked.district_id else "every district"
-    if asked.student:
-        return f"a student of {district}, known by the keyed digest {asked.student[:16]}"
+    if asked.digest:
+        return f"a student of {district}, known by the keyed digest {asked.digest[:16]}"
     return (
         f"{district}, {f'school year {asked.school_year}' if asked.school_year else 'every year'}"
     )

@@ -45,11 +45,15 @@ NOT_SHOWN = """
 ### What is not shown
 
 There is one public marker: `suppressed` is true, and every measure of the row is null. The group
-has fewer than {minimum_n} students, or its number could be had by adding and subtracting others;
-which of the two is not said. In mart_achievement `rate_coding` `top` or `bottom` says that the
-rate lies at or beyond the limit that is shown in its place. A number that is made of several cells
-is published only where all of them are shown exactly. No sum and no standard deviation is
-published, and an effect size only where each side has at least {effect_minimum_n} students.
+has fewer than {minimum_n} students, or none at all, or its number could be had by adding and
+subtracting others; which of these is not said. A combination of groups is listed where every wider
+group that it is a part of is shown: a row says nothing of who is there, and where there is no row
+there may be somebody. In mart_achievement `rate_coding` `top` or `bottom` says that the rate lies
+at or beyond the limit that is shown in its place; the limit is 50 where the rate itself would tell
+of a hidden group. In mart_level the levels of a shown rate may be suppressed. A number that is made
+of several cells is published only where all of them are shown exactly. No sum and no standard
+deviation is published, and an effect size only where each side has at least {effect_minimum_n}
+students.
 
 A null in a row that is not suppressed is missing for a cause that the measure's card names; the
 restricted twin of a gap, of growth or of a comparison names it in `missing_reason`.

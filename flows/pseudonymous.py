@@ -12,6 +12,7 @@ from configs.errors import UsageError, listed
 from flows.context import Context
 from flows.stages.marts import STUDENT_ROWS, connect
 from transforms.cell_plan import quoted
+from warehouse.accesses import Access
 from warehouse.files import whole_file
 from warehouse.lake import path_literal
 from warehouse.pseudonyms import Pseudonyms
@@ -65,7 +66,8 @@ def hand_out(
             f"SELECT {KEY}, told.* EXCLUDE ({', '.join(map(quoted, left_out))}) "
             f"FROM told JOIN keys ON {same} ORDER BY ALL"
         )
-        rows = _write(context, con, sql, target)
+        rows = _write(con, sql, target)
+    context.accesses.note(Access("pseudonyms export", mart, str(target), rows, district))
     return HandedOut(target, rows, students.num_rows, left_out)
 
 
@@ -94,7 +96,7 @@ def _left_out(context: Context, con: duckdb.DuckDBPyConnection) -> tuple[str, ..
     return tuple(name for name in names if name in personal | POINTERS)
 
 
-def _write(context: Context, con: duckdb.DuckDBPyConnection, sql: str, target: Path) -> int:
+def _write(con: duckdb.DuckDBPyConnection, sql: str, target: Path) -> int:
     rows = int(con.execute(f"SELECT count(*) FROM ({sql})").fetchall()[0][0])
     target.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     if target.suffix.lower() == PARQUET:

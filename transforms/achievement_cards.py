@@ -72,7 +72,7 @@ CARDS: tuple[MeasureCard, ...] = (
         left_out=LEFT_OUT,
         missing=(
             "a student of the cell has no level; published: the cell is suppressed. Where the rate "
-            "is top or bottom coded it is the limit of its band"
+            "is top or bottom coded it is the limit of its band, or 50"
         ),
         source=ELPAC,
         example="100 * 4 / 12 = 33.3",

@@ -144,7 +144,8 @@ def read_cells(
         f"SELECT cell_id, {', '.join(columns)}{public} FROM {cells.view} {join} "
         f"WHERE n_tested >= {minimum_n}",
     )
-    small = _in_order(con, f"SELECT cell_id FROM {cells.view} WHERE n_tested < {minimum_n}")
+    # The counts themselves: the view would look up the words of each key.
+    small = _in_order(con, f"SELECT cell_id FROM {cells.view}_counts WHERE n_tested < {minimum_n}")
     sums = np.empty((len(columns), len(large["cell_id"])))
     for row, column in enumerate(columns):
         sums[row] = large.pop(column)

@@ -39,6 +39,8 @@ def change_sql(
     """
     both = "now.n_proficient IS NOT NULL AND prior.n_proficient IS NOT NULL"
     told = "WHERE NOT coalesce(now.suppressed, true)" if published else ""
+    # That nobody of the group was there is not told: it could be somebody who is not listed.
+    without = "p.prior_place_grade IS NOT NULL" if published else "false"
     breaks, group_breaks = broken
     return f"""
         WITH seen AS (
@@ -76,7 +78,7 @@ def change_sql(
                 WHEN prior.key IS NULL THEN 'no_group'
                 WHEN p.standard_break THEN 'standard_break'
                 WHEN NOT ({both}) THEN 'no_levels' END AS missing_reason,
-            now.is_hidden OR coalesce(prior.is_hidden, false) AS is_hidden
+            now.is_hidden OR coalesce(prior.is_hidden, {without}) AS is_hidden
         FROM {numbered}_results AS now
         JOIN asked AS p ON p.place_grade = now.place_grade
         JOIN (

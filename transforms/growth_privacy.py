@@ -99,6 +99,9 @@ def hidden_numbers(
     hides_movement = lines.close(movement)
     hides_low = lines.close(hides_prior | hides_movement | levelled & low_up)
     hides_matrix = lines.close(hides_low | levelled & telling)
+    for before in plan.levels:
+        began = np.sum([_ints(cells, transition(before, now)) for now in plan.levels], axis=0)
+        hides_matrix = lines.part(hides_matrix, began, rule)
     flags = (hides_prior, hides_movement, hides_low, hides_matrix)
     return pd.DataFrame({"cell_id": cells["cell_id"], **dict(zip(HIDDEN, flags, strict=True))})
 

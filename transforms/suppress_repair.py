@@ -34,18 +34,21 @@ class Told:
 class Repair:
     """The lines of a system on which hidden parts may be left with too little open."""
 
-    def __init__(self, lines: sparse.csr_array, guards: Flags, turn: Ints, least: int) -> None:
+    def __init__(
+        self, lines: sparse.csr_array, nested: sparse.csr_array, turn: Ints, least: int
+    ) -> None:
         """Takes the lines.
 
         Args:
-            lines: 1 for the whole, -1 for each part that is named.
-            guards: lines of which some of the other parts are to be protected.
+            lines: 1 for the whole, -1 for each part.
+            nested: 1 for a set, -1 for one that lies in it; who is in the one alone is no set.
             turn: of each set; what is read more has more of it.
             least: so many of the hidden may be of the kind, and so many may not.
         """
-        chosen = lines[np.flatnonzero(guards)]
-        self._whole = (chosen > 0).astype(np.int64).tocsr()
-        self._parts = (chosen < 0).astype(np.int64).tocsr()
+        both = sparse.vstack([lines, nested], format="csr")
+        self._whole = (both > 0).astype(np.int64).tocsr()
+        self._parts = (both < 0).astype(np.int64).tocsr()
+        self._is_nested = np.arange(both.shape[0]) >= lines.shape[0]
         self._turn, self._least = turn, least
 
     def lowered(self, state: Ints, told: Told) -> Ints:
@@ -68,7 +71,8 @@ class Repair:
             of_whole = self._whole @ np.where(is_shown, most, 0)
             of_parts = self._parts @ np.where(is_shown, least_of, 0)
             tight |= (of_parts > 0) & (of_whole - of_parts < self._least)
-        return tight & (self._whole @ is_shown.astype(np.int64) > 0)
+        leaves_some = self._is_nested | (self._parts @ (~is_shown).astype(np.int64) > 0)
+        return tight & leaves_some & (self._whole @ is_shown.astype(np.int64) > 0)
 
     def _lowest(self, lines: Ints, state: Ints) -> Ints:
         """Returns of each line the shown part that is read least, exact ones before coded ones."""

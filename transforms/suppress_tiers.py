@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
 from transforms.suppress_choice import Ask, Chooser
 from transforms.suppress_closure import Rest
@@ -86,8 +85,8 @@ def counts_of(cells: pd.DataFrame, system: System, rule: SuppressionRule) -> Cou
 def choose_shown(chooser: Chooser, counts: Counts, rule: SuppressionRule, system: System) -> Shown:
     """Returns what is shown of each set of a system, so that nothing hidden is given away."""
     may = counts.is_cell & (counts.students >= rule.minimum_n)
-    small = counts.students < rule.minimum_n
-    repair = _repair(system, small, chooser.turns(Ask(may, ~may)), rule)
+    turn = chooser.turns(Ask(may, ~may))
+    repair = Repair(system.matrix, system.nested, turn, rule.interval)
     state = _rates_and_numbers(chooser, repair, counts, may, rule)
     rate, number = state == EXACT, state > HIDDEN
     return Shown(rate, number, _levels(chooser, repair, counts, rate, rule))
@@ -101,44 +100,44 @@ def _rates_and_numbers(
     What is lowered is guarded the next time, so that it does not follow from the others.
     """
     small = counts.students < rule.minimum_n
-    told, half = _told(counts, rule), counts.is_extreme | _half_is_wide(counts, rule)
-    lowered = np.zeros(len(may), dtype=bool)
-    while True:
-        rate = chooser.shown(_ask_rates(counts, may & ~lowered, lowered, rule))
-        asked = rate | may & counts.has_rate & half
-        number = chooser.shown(Ask(asked, small | (may & ~asked), first=rate))
-        before = np.where(rate, EXACT, np.where(number, CODED, HIDDEN))
-        state = repair.lowered(before, told)
-        state[(state == CODED) & ~(counts.has_rate & half)] = HIDDEN
-        further = (state < before) & ~lowered
-        if not further.any():
-            return state
-        lowered |= further
+    told = _told(counts, rule)
+    numbered = may & counts.has_rate & (counts.is_extreme | _half_is_wide(counts, rule))
+    nothing = np.zeros(len(may), dtype=bool)
+    rate = chooser.shown(_ask_rates(counts, may, nothing, rule))
+    number = chooser.shown(_ask_numbers(may, rate, rate | numbered, small))
+    before = np.where(rate, EXACT, np.where(number, CODED, HIDDEN))
+    state = repair.lowered(before, told)
+    lowered = rate & (state < EXACT)
+    if lowered.any():
+        # Of what was shown, less it: fewer leave more open, so nothing has to be lowered again.
+        rate = chooser.shown(_ask_rates(counts, rate & ~lowered, lowered, rule))
+        number = chooser.shown(_ask_numbers(may, rate, number & (rate | numbered), small))
+        state = repair.lowered(np.where(rate, EXACT, np.where(number, CODED, HIDDEN)), told)
+    return state
+
+
+def _ask_numbers(may: Flags, rate: Flags, asked: Flags, small: Flags) -> Ask:
+    """Asks for numbers beside the rates that are shown; what is not asked for must not follow."""
+    return Ask(asked, small | (may & ~asked), first=rate)
 
 
 def _levels(
     chooser: Chooser, repair: Repair, counts: Counts, rate: Flags, rule: SuppressionRule
 ) -> Flags:
     """Returns of which sets the levels are shown; there is no code between all and none."""
-    lowered = np.zeros(len(rate), dtype=bool)
-    while True:
-        shown = chooser.shown(_ask_levels(counts, rate & ~lowered, rule))
-        state = np.where(shown, CODED, HIDDEN)
-        for level in counts.levels:
-            of_level = np.array([level, level])
-            state = repair.lowered(state, Told(of_level, of_level, counts.students))
-        further = shown & (state == HIDDEN)
-        if not further.any():
-            return shown
-        lowered |= further
+    shown = chooser.shown(_ask_levels(counts, rate, rule))
+    kept = _open_levels(repair, counts, shown)
+    # Only of what was shown: nothing has to be lowered again, and what was does not follow.
+    return kept if (kept == shown).all() else chooser.shown(_ask_levels(counts, kept, rule))
 
 
-def _repair(system: System, small: Flags, turn: Ints, rule: SuppressionRule) -> Repair:
-    """Returns the lines with a small part, and each two sets of which one lies in the other."""
-    lines = sparse.vstack([system.matrix, system.nested], format="csr")
-    has_small = (system.matrix < 0).astype(np.int64) @ small.astype(np.int64) > 0
-    guards = np.append(has_small, np.ones(system.nested.shape[0], dtype=bool))
-    return Repair(lines, guards, turn, rule.interval)
+def _open_levels(repair: Repair, counts: Counts, shown: Flags) -> Flags:
+    """Returns which of the shown leave enough of the hidden open at each level."""
+    state = np.where(shown, CODED, HIDDEN)
+    for level in counts.levels:
+        of_level = np.array([level, level])
+        state = repair.lowered(state, Told(of_level, of_level, counts.students))
+    return state > HIDDEN
 
 
 def _ask_rates(counts: Counts, may: Flags, lowered: Flags, rule: SuppressionRule) -> Ask:

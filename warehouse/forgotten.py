@@ -31,11 +31,11 @@ GONE = "(forgotten)"
 
 @dataclass(frozen=True)
 class Asked:
-    """Whose data is to be destroyed, by whose order; `student`: a digest, null for all students."""
+    """Whose data is to be destroyed, by whose order; `digest`: of the student, null for all."""
 
     district_id: str | None
     school_year: int | None
-    student: str | None = None
+    digest: str | None = None
     reason: str | None = None
     asked_by: str = ""
     is_once: bool = False
@@ -160,7 +160,7 @@ class Forgotten:
         """Return the districts and years that are not taken in any more."""
         table = tables.forgetting
         query = sa.select(table.c.district_id, table.c.school_year).where(
-            table.c.student.is_(None), sa.or_(~table.c.is_once, table.c.ended_at.is_(None))
+            table.c.digest.is_(None), sa.or_(~table.c.is_once, table.c.ended_at.is_(None))
         )
         with self.database.read("ledger") as connection:
             rows = connection.execute(query.distinct()).all()
@@ -169,7 +169,7 @@ class Forgotten:
     def districts_of_students(self) -> list[str]:
         """Return the districts in which a student has been forgotten."""
         table = tables.forgetting
-        query = sa.select(table.c.district_id).where(table.c.student.is_not(None)).distinct()
+        query = sa.select(table.c.district_id).where(table.c.digest.is_not(None)).distinct()
         with self.database.read("ledger") as connection:
             return sorted(connection.scalars(query))
 

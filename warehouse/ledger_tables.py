@@ -244,7 +244,7 @@ forgetting = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("district_id", sa.Text),
     sa.Column("school_year", sa.Integer),
-    sa.Column("student", sa.Text),
+    sa.Column("digest", sa.Text),
     sa.Column("is_once", sa.Boolean, nullable=False),
     sa.Column("ended_at", Moment),
     sa.Column("found", sa.JSON),

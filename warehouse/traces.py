@@ -209,11 +209,16 @@ class Search:
             return sum(self.in_text("\n".join(map(str, row))) for row in rows)
 
     def _rows(self, con: sqlite3.Connection, table: str) -> sqlite3.Cursor:
-        columns = {row[1] for row in con.execute(f"PRAGMA table_info({_named(table)})")}
-        query = f"SELECT * FROM {_named(table)}"
-        if self.district_id is None or DISTRICT not in columns:
-            return con.execute(query)
-        return con.execute(f"{query} WHERE coalesce({DISTRICT}, ?1) = ?1", [self.district_id])
+        """Return the rows in which one of the ids stands, perhaps within another number."""
+        columns = [row[1] for row in con.execute(f"PRAGMA table_info({_named(table)})")]
+        ids = sorted(one.lower() for one in self.ids if len(one) >= SHORT)
+        tests = [f"instr(lower({_named(name)}), ?)" for name in columns for _ in ids]
+        query = f"SELECT * FROM {_named(table)} WHERE ({' OR '.join(tests) or 'false'})"
+        values = ids * len(columns)
+        if self.district_id is not None and DISTRICT in columns:
+            query += f" AND coalesce({DISTRICT}, ?) = ?"
+            values += [self.district_id, self.district_id]
+        return con.execute(query, values)
 
 
 def _pattern(ids: Collection[str], shortest: int, form: bytes) -> re.Pattern[bytes] | None:

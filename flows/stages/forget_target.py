@@ -131,7 +131,12 @@ class _Ids:
         together = _united(met)
         if any(self._closure(one) != self._closure(together) for one in met):
             raise _ambiguous(len(met))
-        return {name: frozenset(ids) for name, ids in together.items()}
+        return {name: self._met(name, ids) for name, ids in together.items()}
+
+    def _met(self, column: str, ids: set[str]) -> frozenset[str]:
+        """Return those of the ids that stand in the column: pairs bring some of another kind."""
+        query = f"SELECT DISTINCT {column} FROM ids WHERE list_contains(?, {column})"
+        return frozenset(one for (one,) in self._con.execute(query, [sorted(ids)]).fetchall())
 
     def _as(self, column: str, student: str) -> set[str]:
         """Return how the id is spelt in a column; the zeros before it do not count."""

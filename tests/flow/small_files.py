@@ -9,6 +9,8 @@ from pathlib import Path
 RESULTS_HEADER = (
     "cds_code,ssid,test_year,subject,grade,ethnicity,el_status,gender,sed,swd,scale_score,level"
 )
+# Some students at each level, in every school: levels are published.
+EACH_LEVEL = (1, 2, 3, 4)
 SCHOOLS = ("01990176990013", "01990176990021")
 
 
@@ -17,19 +19,21 @@ def results(
     rows: int = 40,
     *,
     score: int = 2500,
-    level: int = 3,
+    level: int | tuple[int, ...] = 3,
     year: int = 2024,
     bad_rows: int = 0,
     header: str = RESULTS_HEADER,
 ) -> Path:
     """Write a plain results file: groups vary with the row; the first `bad_rows` have no gender."""
     lines = [header]
+    levels = level if isinstance(level, tuple) else (level,)
     for number in range(rows):
         gender = "?" if number < bad_rows else "FM"[number % 2]
+        own = levels[number // 2 % len(levels)]
         status = ("EL", "EO", "RFEP")[number % 3]
         lines.append(
             f"{SCHOOLS[number % 2]},{9_000_000_000 + number},{year},MATH,{3 + number % 2},"
-            f"{('500', '700')[number % 2]},{status},{gender},Y,N,{score},{level}"
+            f"{('500', '700')[number % 2]},{status},{gender},Y,N,{score},{own}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -19,7 +19,7 @@ from flows.context import Context, open_context
 from flows.embargo import set_rule
 from flows.running import run_build
 from flows.stages.as_of import build_as_of
-from tests.flow.small_files import results
+from tests.flow.small_files import EACH_LEVEL, results
 from tests.flow.two_districts import FAR, in_sql, ingest, published, rows_of, two_districts
 from warehouse import publish
 from warehouse.published import PUBLICATION_KEY, SIDECAR, publication_id_of
@@ -163,7 +163,7 @@ def whole_publication(folder: Path) -> tuple[str, set[int]] | None:
 
 
 def test_a_reader_who_polls_meets_whole_publications_only(context, tmp_path):
-    ingest(context, results(tmp_path / "a.csv", year=2024))
+    ingest(context, results(tmp_path / "a.csv", year=2024, level=EACH_LEVEL))
     folder, seen, ended = context.workspace.marts_reporting, [], threading.Event()
     in_tables: list[tuple] = []
 
@@ -180,7 +180,10 @@ def test_a_reader_who_polls_meets_whole_publications_only(context, tmp_path):
     reader.start()
     try:
         for year in (2023, 2022):
-            ingest(context, results(tmp_path / f"{year}.csv", year=year, score=year + 400))
+            ingest(
+                context,
+                results(tmp_path / f"{year}.csv", year=year, score=year + 400, level=EACH_LEVEL),
+            )
         run_build(context, everything=True, engine="direct")
     finally:
         ended.set()
@@ -197,7 +200,7 @@ def test_a_reader_who_polls_meets_whole_publications_only(context, tmp_path):
 def test_between_any_two_steps_of_a_publication_a_mixture_is_seen_as_one(
     context, tmp_path, monkeypatch
 ):
-    ingest(context, results(tmp_path / "a.csv", year=2024))
+    ingest(context, results(tmp_path / "a.csv", year=2024, level=EACH_LEVEL))
     folder, real = context.workspace.marts_reporting, publish.put_in_place
     seen: list[tuple[str, set[int]] | None] = [whole_publication(folder)]
 
@@ -206,7 +209,7 @@ def test_between_any_two_steps_of_a_publication_a_mixture_is_seen_as_one(
         seen.append(whole_publication(folder))
 
     monkeypatch.setattr(publish, "put_in_place", and_look)
-    ingest(context, results(tmp_path / "b.csv", year=2023, score=2400))
+    ingest(context, results(tmp_path / "b.csv", year=2023, score=2400, level=EACH_LEVEL))
     seen.append(whole_publication(folder))
     assert None in seen, "marts of both were there at the same time"
     assert [years for _, years in filter(None, (seen[0], seen[-1]))] == [{2024}, {2023, 2024}]

@@ -10,7 +10,7 @@ from flows.context import Context
 from flows.outcome import BuildOutcome
 from flows.running import run_build, run_ingest
 from flows.stages import sliced_marts
-from tests.flow.small_files import results
+from tests.flow.small_files import EACH_LEVEL, results
 from warehouse.published import publication_id_of
 from warehouse.row_groups import ParquetFooter
 
@@ -56,11 +56,13 @@ def rows_and_digests(context: Context) -> dict[str, tuple[int, str]]:
 
 @pytest.mark.usefixtures("each_copied")
 def test_a_changed_slice_leaves_the_bytes_of_the_others(context, tmp_path):
-    load(context, results(tmp_path / "results_2023.csv", year=2023))
+    load(context, results(tmp_path / "results_2023.csv", year=2023, level=EACH_LEVEL))
     first = row_groups(context)
-    load(context, results(tmp_path / "results_2024.csv", year=2024, score=2512))
+    load(context, results(tmp_path / "results_2024.csv", year=2024, score=2512, level=EACH_LEVEL))
     before = row_groups(context)
-    outcome = load(context, results(tmp_path / "again_2024.csv", 44, year=2024, score=2498))
+    outcome = load(
+        context, results(tmp_path / "again_2024.csv", 44, year=2024, score=2498, level=EACH_LEVEL)
+    )
     assert (outcome.slices_built, outcome.slices_kept) == (1, 1)
     after = row_groups(context)
     for name, groups in after.items():
@@ -75,9 +77,11 @@ def test_a_changed_slice_leaves_the_bytes_of_the_others(context, tmp_path):
 
 @pytest.mark.usefixtures("each_copied")
 def test_files_with_copied_row_groups_are_of_the_new_publication(context, tmp_path):
-    load(context, results(tmp_path / "results_2023.csv", year=2023))
+    load(context, results(tmp_path / "results_2023.csv", year=2023, level=EACH_LEVEL))
     modes = modes_of(context)
-    outcome = load(context, results(tmp_path / "results_2024.csv", 44, year=2024, score=2512))
+    outcome = load(
+        context, results(tmp_path / "results_2024.csv", 44, year=2024, score=2512, level=EACH_LEVEL)
+    )
     paths = [context.publisher.path(name, area) for area in SLICED for name in SLICED[area]]
     assert {publication_id_of(path) for path in paths} == {outcome.publication_id}
     assert modes_of(context) == modes

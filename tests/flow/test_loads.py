@@ -20,7 +20,13 @@ from flows.outcome import RunOutcome
 from flows.running import discard_load, run_again, run_build, run_ingest, run_nightly, run_release
 from tests.cells import whole
 from tests.command_line import ROOT, environment
-from tests.flow.small_files import RESULTS_HEADER, results, roster_of_schools, state_long
+from tests.flow.small_files import (
+    EACH_LEVEL,
+    RESULTS_HEADER,
+    results,
+    roster_of_schools,
+    state_long,
+)
 from tests.flow.two_districts import ingest as ingest_all
 from tests.flow.two_districts import two_districts
 from warehouse import publish
@@ -382,7 +388,7 @@ def test_a_publication_cut_off_half_way_is_made_whole(
     either_context, tmp_path, monkeypatch, step, by
 ):
     context = either_context
-    ingest(context, results(tmp_path / "first.csv", 40))
+    ingest(context, results(tmp_path / "first.csv", 40, level=EACH_LEVEL))
     real: Callable[..., None] = publish.put_in_place
     calls = iter(range(1, 100))
 
@@ -391,7 +397,7 @@ def test_a_publication_cut_off_half_way_is_made_whole(
             raise OSError("no space left")
         real(*words)
 
-    second = results(tmp_path / "second.csv", 44, score=2400)
+    second = results(tmp_path / "second.csv", 44, score=2400, level=EACH_LEVEL)
     with monkeypatch.context() as patched:
         patched.setattr(publish, "put_in_place", break_off)
         patched.setattr("flows.patience.RETRY_DELAYS", [])

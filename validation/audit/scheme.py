@@ -58,6 +58,7 @@ class Scheme:
             partners=frozenset(network.partner_schools),
             networks={name: tuple(one.schools) for name, one in network.networks.items()},
             minimum=marts.suppression.minimum_n,
+            width=marts.suppression.interval,
             bands=tuple((n, width) for n, width in sorted(marts.suppression.extreme_bands)),
             proficient_from={
                 name: one.proficient_from

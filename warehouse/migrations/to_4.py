@@ -33,7 +33,7 @@ def _add_forgetting(operations: Operations) -> None:
         sa.Column("reason", sa.Text),
         sa.Column("district_id", sa.Text),
         sa.Column("school_year", sa.Integer),
-        sa.Column("student", sa.Text),
+        sa.Column("digest", sa.Text),
         sa.Column("is_once", sa.Boolean, nullable=False),
         sa.Column("ended_at", MOMENT),
         sa.Column("found", sa.JSON),

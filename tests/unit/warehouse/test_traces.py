@@ -83,3 +83,16 @@ def test_a_short_id_is_no_word_of_a_text(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"id,score\n77,512\n")
     assert Search.of(["512"]).in_file(tmp_path / "a") == 0
     assert Search.of(["512", STUDENT]).too_short == 1
+
+
+@pytest.mark.parametrize("value", [STUDENT, int(STUDENT), f"see {STUDENT}.", "00" + STUDENT])
+def test_a_value_of_a_database_is_found_as_a_word(value: object, tmp_path: Path):
+    path = tmp_path / "a.sqlite"
+    with closing(sqlite3.connect(path)) as con:
+        con.execute("CREATE TABLE t (district_id TEXT, a)")
+        con.execute("INSERT INTO t VALUES ('2', ?)", [value])
+        con.commit()
+    assert Search.of([STUDENT]).in_file(path)
+    assert Search.of([STUDENT], "2").in_file(path)
+    assert Search.of([STUDENT], "1").in_file(path) == 0
+    assert Search.of(["00001"], "2").in_file(path) == 0
