@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
 from configs.mart_models import Suppression
 from transforms.cell_pairs import codes_met
@@ -251,13 +252,21 @@ class Lines:
             count: a number of each cell that is shown where the cell is not hidden.
             rule: how many are few.
         """
-        of_set = self.system.greatest(count, np.zeros(len(self.system.set_of_part)))
-        is_hidden = self.system.greatest(hidden, np.zeros(len(self.system.set_of_part))) > 0
-        between = self.system.nested @ np.where(is_hidden, 0, of_set)
-        both = abs(self.system.nested) @ is_hidden.astype(np.int64) == 0
-        few = both & (between > 0) & (between < rule.minimum_n)
-        narrow = abs(self.system.nested[np.flatnonzero(few)].minimum(0)).sum(axis=0) > 0
-        return (is_hidden | narrow)[self.system.set_of_cell]
+        nothing = np.zeros(len(self.system.set_of_part), dtype=np.int64)
+        of_set = self.system.greatest(count, nothing)
+        is_hidden = self.system.greatest(hidden, nothing) > 0
+        wide, narrow = self._pairs()
+        between = of_set[wide] - of_set[narrow]
+        few = (between > 0) & (between < rule.minimum_n) & ~is_hidden[wide] & ~is_hidden[narrow]
+        is_hidden[narrow[few]] = True
+        return is_hidden[self.system.set_of_cell]
+
+    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return (wide, narrow) of each two sets of which one lies in the other."""
+        lines = sparse.vstack([self.system.matrix, self.system.nested], format="csr")
+        whole = ((lines > 0) @ np.arange(lines.shape[1])).astype(np.int64)
+        parts = (lines < 0).tocoo()
+        return whole[parts.row], parts.col.astype(np.int64)
 
     def close(self, flagged: Flags) -> Flags:
         """Return the flagged cells and those that have to be hidden with them.

@@ -113,7 +113,7 @@ def _rates_and_numbers(
         rate = chooser.shown(_ask_rates(counts, rate & ~lowered, lowered, rule))
         number = chooser.shown(_ask_numbers(may, rate, number & (rate | numbered), small))
         state = repair.lowered(np.where(rate, EXACT, np.where(number, CODED, HIDDEN)), told)
-    return state
+    return np.where((state == CODED) & ~numbered, HIDDEN, state)
 
 
 def _ask_numbers(may: Flags, rate: Flags, asked: Flags, small: Flags) -> Ask:
