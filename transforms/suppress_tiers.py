@@ -105,15 +105,17 @@ def _rates_and_numbers(
     nothing = np.zeros(len(may), dtype=bool)
     rate = chooser.shown(_ask_rates(counts, may, nothing, rule))
     number = chooser.shown(_ask_numbers(may, rate, rate | numbered, small))
-    before = np.where(rate, EXACT, np.where(number, CODED, HIDDEN))
-    state = repair.lowered(before, told)
-    lowered = rate & (state < EXACT)
-    if lowered.any():
-        # Of what was shown, less it: fewer leave more open, so nothing has to be lowered again.
+    lowered = nothing
+    while True:
+        before = np.where(rate, EXACT, np.where(number, CODED, HIDDEN))
+        state = repair.lowered(before, told)
+        if np.array_equal(state, before):
+            return state
+        # Only of what was shown, less that: each time there is less, so it comes to an end.
+        lowered = lowered | (rate & (state < EXACT))
         rate = chooser.shown(_ask_rates(counts, rate & ~lowered, lowered, rule))
-        number = chooser.shown(_ask_numbers(may, rate, number & (rate | numbered), small))
-        state = repair.lowered(np.where(rate, EXACT, np.where(number, CODED, HIDDEN)), told)
-    return np.where((state == CODED) & ~numbered, HIDDEN, state)
+        number = (state > HIDDEN) & (rate | numbered)
+        number = chooser.shown(_ask_numbers(may, rate, number, small))
 
 
 def _ask_numbers(may: Flags, rate: Flags, asked: Flags, small: Flags) -> Ask:
