@@ -147,7 +147,8 @@ def build_system(
     cells = cells[[*PLACE, *dimensions.columns, *COUNTS]]
     grid = encode_cells(cells, dimensions)
     members = _collect_members(cells, grid, splits, dimensions)
-    within = _within(members, grid)
+    step = _steps(members, grid)
+    within = _within(step)
     keyed = KeyedCells(
         cells["n_tested"].to_numpy(dtype=np.int64),
         grid.organisation,
@@ -155,16 +156,18 @@ def build_system(
         grid.strides,
         grid.key,
         dimensions.columns,
+        list(_rolled(cells, grid, dimensions)),
         functools.cache(lambda column: _numbers(cells, grid, dimensions, column)),
     )
     ties = tie(keyed, dimensions.apart, met)
-    nest(ties, keyed, within, grid.span, nested_below)
+    contained = _contained(within, step)
+    nest(ties, keyed, contained, grid.span, nested_below)
     members, parts = _tied(members, ties), ties.matrix()
     _require_sums(cells, members, parts)
     sets, matrix = merge_equal_sets(members, len(cells) + parts.shape[0])
     basis = line_matrix(members.of_lines(~implied_lines(members)), sets)
     of_cell, of_part = np.split(sets, [len(cells)])
-    nested = nested_pairs(keyed, within, sets, grid.span, nested_below)
+    nested = nested_pairs(keyed, contained, sets, grid.span, nested_below)
     return System(of_cell, of_part, parts, matrix, basis, nested, grid.organisation, within)
 
 
@@ -276,6 +279,19 @@ def _rollup_members(
         yield np.zeros_like(child), key, child
 
 
+def _rolled(
+    cells: pd.DataFrame, grid: Grid, dimensions: Dimensions
+) -> Iterator[tuple[int, int, Ints]]:
+    """Yields the column that each roll-up is of, its own stride and its code of each cell."""
+    for rollup in dimensions.rollups:
+        own, base = (dimensions.columns.index(c) for c in (rollup.dimension, rollup.of))
+        child = np.flatnonzero(grid.codes[:, base])
+        if len(child) and grid.codes[:, own].any():
+            code = np.zeros(len(cells), dtype=np.int64)
+            code[child] = _codes_of_members(cells, grid.codes[:, own], child, rollup)
+            yield base, int(grid.strides[own]), code
+
+
 def _codes_of_members(cells: pd.DataFrame, codes: Ints, child: Ints, rollup: Rollup) -> Ints:
     """Returns the number of the roll-up's code that each child is a member of, 0 for none."""
     own, names = pd.factorize(_text(cells[rollup.dimension]))
@@ -338,14 +354,33 @@ def _name(cells: pd.DataFrame, chosen: Flags) -> str:
     return ", ".join(names[:MOST_OFFENDERS_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _within(members: Members, grid: Grid) -> sparse.csr_array:
-    """Returns which organisation lies within which, over every split, itself included."""
+def _steps(members: Members, grid: Grid) -> sparse.csr_array:
+    """Returns which organisation is a part of which by any one split."""
     ends = (grid.organisation[members.child], grid.organisation[members.parent])
     count = len(grid.organisations)
-    step = sparse.coo_array((np.ones(len(ends[0])), ends), shape=(count, count)).tocsr()
-    reach = sparse.eye_array(count, format="csr")
+    return sparse.coo_array((np.ones(len(ends[0])), ends), shape=(count, count)).tocsr()
+
+
+def _within(step: sparse.csr_array) -> sparse.csr_array:
+    """Returns which organisation lies within which, over every split, itself included."""
+    reach = sparse.eye_array(step.shape[0], format="csr")
     while True:
         further = ((reach + reach @ step) > 0).astype(np.float64)
         if further.nnz == reach.nnz:
             return further.tocsr()
         reach = further
+
+
+def _contained(within: sparse.csr_array, step: sparse.csr_array) -> sparse.csr_array:
+    """Returns which organisation's schools are all among another's: 1 for one split, 2 for more.
+
+    By whatever way: the other schools of a district may all be in one network. Itself counts as 1.
+    """
+    has_others = within.sum(axis=0) > 1
+    schools = within[np.flatnonzero(~has_others)].T.tocsr()
+    common = (schools @ schools.T).tocoo()
+    is_whole = common.data == np.asarray(schools.sum(axis=1)).ravel()[common.row]
+    ends = common.row[is_whole], common.col[is_whole]
+    far = sparse.coo_array((np.full(len(ends[0]), 2.0), ends), shape=within.shape).tocsr()
+    near = (step + sparse.eye_array(step.shape[0], format="csr")) > 0
+    return far - far.multiply(near) / 2

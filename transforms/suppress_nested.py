@@ -29,7 +29,7 @@ def nest(
         ties: takes the parts: what a wider cell has more than one within it, 1 to minimum_n - 1
             students, where more than one step lies between.
         cells: of one system.
-        within: which organisation lies within which, itself included.
+        within: which organisation lies within which, itself included: 1 for one split, 2 for more.
         span: of the keys of one organisation.
         minimum_n: smaller cells are never shown.
     """
@@ -76,21 +76,30 @@ def _nested(
     patterns, of_cell = np.unique(split, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         narrow = chosen[of_cell.ravel() == number]
-        cell, outer, is_wider = _wider_organisations(cells.organisation[narrow], within)
+        cell, outer, splits = _wider_organisations(cells.organisation[narrow], within)
         step = (outer - cells.organisation[narrow][cell]) * span
         for left_out in _subsets(np.flatnonzero(pattern)):
             less = (cells.codes[narrow][:, left_out] * cells.strides[left_out]).sum(axis=1)
-            wide = at.get_indexer(cells.key[narrow][cell] - less[cell] + step)
-            found = (wide >= 0) & (is_wider + len(left_out) > 1)
-            yield narrow[cell[found]], wide[found]
+            key = cells.key[narrow][cell] - less[cell] + step
+            for keys in (key, *_rolled_up(cells, narrow[cell], left_out, key)):
+                wide = at.get_indexer(keys)
+                found = (wide >= 0) & (splits + len(left_out) > 1)
+                yield narrow[cell[found]], wide[found]
+
+
+def _rolled_up(cells: KeyedCells, narrow: Ints, left_out: list[int], key: Ints) -> Iterator[Ints]:
+    """Yields the keys of the roll-ups that hold the cells, in place of a code that is left out."""
+    for base, stride, code in cells.rolled:
+        if base in left_out:
+            yield np.where(code[narrow] > 0, key + code[narrow] * stride, -1)
 
 
 def _wider_organisations(organisation: Ints, within: sparse.csr_array) -> tuple[Ints, Ints, Ints]:
-    """Returns (position, organisation that it lies in, whether that is another) of each pair."""
+    """Returns (position, organisation that it lies in, by how many splits) of each pair."""
     rows = within[organisation].tocoo()
     outer = rows.col.astype(np.int64)
     position = rows.row.astype(np.int64)
-    return position, outer, (outer != organisation[position]).astype(np.int64)
+    return position, outer, np.where(outer == organisation[position], 0, rows.data).astype(np.int64)
 
 
 def _subsets(columns: Ints) -> Iterator[list[int]]:

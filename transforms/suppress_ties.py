@@ -34,7 +34,10 @@ Edge = tuple[int, int]
 class KeyedCells:
     """Cells as integers, see `suppress_lines.Grid`, and the words of their codes.
 
-    students: of each cell. words: per column, code -> number.
+    students: of each cell.
+    rolled: of each roll-up the column that it is of, its own stride, and the number of its code
+        that each cell's code is a member of, 0 for none.
+    words: per column, code -> number.
     """
 
     students: Ints
@@ -44,6 +47,7 @@ class KeyedCells:
     strides: Ints
     key: Ints
     columns: tuple[str, ...]
+    rolled: Sequence[tuple[int, int, Ints]]
     words: Callable[[str], dict[str, int]]
 
 
