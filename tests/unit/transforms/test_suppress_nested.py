@@ -6,6 +6,7 @@ import itertools
 
 import pandas as pd
 
+from transforms.cell_plan import Rollup
 from transforms.suppress import Dimensions, SuppressionRule, protect
 from transforms.suppress_lines import build_system
 
@@ -65,3 +66,20 @@ def test_nested_sets_of_any_depth_are_paired():
     inner, outer = (system.set_of_cell[at[key]] for key in (("ASIAN", "F"), ("all", "all")))
     pairs = {tuple(row.indices[row.data.argsort()].tolist()) for row in system.nested}
     assert (inner, outer) in pairs
+
+
+def test_a_roll_up_is_a_wider_group_too():
+    el = {("EL", "F"): 33, ("EL", "M"): 4, ("RFEP", "F"): 3, ("EO", "F"): 40, ("EO", "M"): 40}
+    cells = cells_of(el).rename(columns={"ethnicity": "el_status"}).assign(ever_el_status="all")
+    rolled = [("EVER_EL", 40), ("NEVER_EL", 80)]
+    more = pd.DataFrame([{"ever_el_status": code, "n_tested": n} for code, n in rolled]).assign(
+        el_status="all", gender="all", grade="all", org_level="all", org_id="all"
+    )
+    cells = pd.concat([cells, more.assign(n_proficient=more["n_tested"])], ignore_index=True)
+    members = {"EVER_EL": ("EL", "RFEP"), "NEVER_EL": ("EO",)}
+    dimensions = Dimensions(
+        ("el_status", "gender"), (), rollups=(Rollup("ever_el_status", "el_status", members),)
+    )
+    system = build_system(cells, NO_SPLITS, dimensions, nested_below=11)
+    # EVER_EL less the girls who are EL: four boys and three who were reclassified.
+    assert 7 in (system.parts @ cells["n_tested"].to_numpy()).tolist()
