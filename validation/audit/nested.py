@@ -24,7 +24,8 @@ class Pairs:
 
 def nested_pairs(view: View, scheme: Scheme) -> Pairs:
     """Return every pair of shown cells of which one lies within the other, at any depth."""
-    found = list(_pairs(view, scheme))
+    none = np.empty(0, dtype=np.int64)
+    found = [(none, none), *_pairs(view, scheme)]
     outer, inner = (np.concatenate([one[i] for one in found]) for i in (0, 1))
     pair = distinct(outer * view.cells.size + inner)
     return Pairs(pair // view.cells.size, pair % view.cells.size)

@@ -18,12 +18,12 @@ def context(tmp_path):
     return open_context({"ROCI_HOME": str(tmp_path / "home")})
 
 
-def marts(folder, sizes):
-    """A school's students by gender, all of them shown."""
+def marts(folder, sizes, shown=True):
+    """A school's students by gender, all of them shown or none."""
     counts = {("D/1", "03", "A", gender): size for gender, size in sizes.items()}
     made = cells_of(students(counts))
     made = made[(made["ethnicity"] == "all") & (made["grade"] == "all")].reset_index(drop=True)
-    return publish(folder, made, np.ones(len(made), dtype=bool))
+    return publish(folder, made, np.full(len(made), shown))
 
 
 SAFE = {"F": (12, 13, 14, 11), "M": (11, 14, 12, 13)}
@@ -36,6 +36,13 @@ def asked(folder, systems=(), against=None):
 
 def test_marts_of_which_nothing_falls_exit_0(context, tmp_path, capsys):
     assert show_audit(context, asked(marts(tmp_path / "m", SAFE)), as_json=False) == 0
+    assert "nothing falls" in capsys.readouterr().out
+
+
+def test_marts_that_hide_every_number_tell_nothing(context, tmp_path, capsys):
+    """A few students only: of a vendor's file of ten rows no cell can be shown."""
+    folder = marts(tmp_path / "m", {"F": (1, 1, 1, 1), "M": (1, 0, 1, 0)}, shown=False)
+    assert show_audit(context, asked(folder), as_json=False) == 0
     assert "nothing falls" in capsys.readouterr().out
 
 
