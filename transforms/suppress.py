@@ -144,7 +144,7 @@ def _describe(
     reason[primary] = "primary"
     side = np.where(2 * counts.proficient <= counts.students, "bottom", "top")
     coding = np.where(shown.rate[of_cell] | suppressed, "exact", side[of_cell])
-    limit = np.where(counts.is_extreme, counts.limit, HALF)[of_cell]
+    limit = np.where(shown.half, HALF, counts.limit)[of_cell]
     return pd.DataFrame(
         {
             "suppressed": suppressed,

@@ -15,14 +15,14 @@ from scipy import sparse
 
 from transforms.suppress_sets import Flags, Ints
 
-HIDDEN, CODED, EXACT = 0, 1, 2
+HIDDEN, HALF, FULL = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class Told:
     """What is told of each set in each state, as the least and most of those of a kind.
 
-    low, high: rows for the states CODED and EXACT; a column per set.
+    low, high: rows for the states HALF and FULL; a column per set.
     students: of each set.
     """
 
@@ -52,7 +52,7 @@ class Repair:
         self._turn, self._least = turn, least
 
     def lowered(self, state: Ints, told: Told) -> Ints:
-        """Returns the states, some of them lower, that leave enough open: HIDDEN, CODED, EXACT."""
+        """Returns the states, some of them lower, that leave enough open: HIDDEN, HALF, FULL."""
         state = state.copy()
         while True:
             tight = np.flatnonzero(self._is_tight(state, told))
@@ -75,10 +75,10 @@ class Repair:
         return tight & leaves_some & (self._whole @ is_shown.astype(np.int64) > 0)
 
     def _lowest(self, lines: Ints, state: Ints) -> Ints:
-        """Returns of each line the shown part that is read least, exact ones before coded ones."""
+        """Returns of each line the shown part that is read least, full ones before halves."""
         parts = self._parts[lines].tocoo()
         is_shown = state[parts.col] > HIDDEN
         row, column = parts.row[is_shown], parts.col[is_shown]
-        order = np.lexsort([self._turn[column], state[column] != EXACT, row])
+        order = np.lexsort([self._turn[column], state[column] != FULL, row])
         first = np.unique(row[order], return_index=True)[1]
         return np.unique(column[order][first]).astype(np.int64)

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from transforms.suppress_choice import Ask, Chooser
 from transforms.suppress_closure import Rest
 from transforms.suppress_lines import Flags, Ints, System
-from transforms.suppress_repair import CODED, EXACT, HIDDEN, Repair, Told
+from transforms.suppress_repair import FULL, HALF, HIDDEN, Repair, Told
 from transforms.suppress_rule import SuppressionRule
+from transforms.suppress_widening import Protected, Widening
 
 HAS_RATE = "has_rate"
 LEVEL = "n_level_"
@@ -45,9 +46,14 @@ class Counts:
 
 @dataclass(frozen=True)
 class Shown:
-    """Which sets show their rate (and mean), their number of students, their levels."""
+    """Which sets show what.
+
+    rate: its rate and mean. half: of its rate only on which side of a half it is. number: its
+    students. levels: its students at each level.
+    """
 
     rate: Flags
+    half: Flags
     number: Flags
     levels: Flags
 
@@ -87,32 +93,40 @@ def choose_shown(chooser: Chooser, counts: Counts, rule: SuppressionRule, system
     may = counts.is_cell & (counts.students >= rule.minimum_n)
     turn = chooser.turns(Ask(may, ~may))
     repair = Repair(system.matrix, system.nested, turn, rule.interval)
-    state = _rates_and_numbers(chooser, repair, counts, may, rule)
-    rate, number = state == EXACT, state > HIDDEN
-    return Shown(rate, number, _levels(chooser, repair, counts, rate, rule))
+    small = (counts.students > 0) & (counts.students < rule.minimum_n)
+    widening = Widening(system.matrix, Protected(small, turn, rule.interval))
+    state = _rates_and_numbers(chooser, (repair, widening), counts, may, rule)
+    levels = _levels(chooser, (repair, widening), counts, state, rule)
+    rate = (state == FULL) & ~counts.is_extreme
+    return Shown(rate, state == HALF, state > HIDDEN, levels)
 
 
 def _rates_and_numbers(
-    chooser: Chooser, repair: Repair, counts: Counts, may: Flags, rule: SuppressionRule
+    chooser: Chooser,
+    wider: tuple[Repair, Widening],
+    counts: Counts,
+    may: Flags,
+    rule: SuppressionRule,
 ) -> Ints:
     """Returns of each set whether its number is shown, and whether its rate is.
 
     What is lowered is guarded the next time, so that it does not follow from the others.
     """
+    repair, widening = wider
     small = counts.students < rule.minimum_n
-    told = _told(counts, rule)
-    numbered = may & counts.has_rate & (counts.is_extreme | _half_is_wide(counts, rule))
-    nothing = np.zeros(len(may), dtype=bool)
-    rate = chooser.shown(_ask_rates(counts, may, nothing, rule))
+    told = _told(counts)
+    numbered = may & counts.has_rate
+    lowered = np.zeros(len(may), dtype=bool)
+    rate = chooser.shown(_ask_rates(counts, may, lowered, rule))
     number = chooser.shown(_ask_numbers(may, rate, rate | numbered, small))
-    lowered = nothing
     while True:
-        before = np.where(rate, EXACT, np.where(number, CODED, HIDDEN))
-        state = repair.lowered(before, told)
+        full = rate | (number & counts.is_extreme & ~lowered)
+        before = np.where(full, FULL, np.where(number, HALF, HIDDEN))
+        state = widening.lowered(repair.lowered(before, told), told)
         if np.array_equal(state, before):
             return state
         # Only of what was shown, less that: each time there is less, so it comes to an end.
-        lowered = lowered | (rate & (state < EXACT))
+        lowered = lowered | (full & (state < FULL))
         rate = chooser.shown(_ask_rates(counts, rate & ~lowered, lowered, rule))
         number = (state > HIDDEN) & (rate | numbered)
         number = chooser.shown(_ask_numbers(may, rate, number, small))
@@ -124,18 +138,27 @@ def _ask_numbers(may: Flags, rate: Flags, asked: Flags, small: Flags) -> Ask:
 
 
 def _levels(
-    chooser: Chooser, repair: Repair, counts: Counts, rate: Flags, rule: SuppressionRule
+    chooser: Chooser,
+    wider: tuple[Repair, Widening],
+    counts: Counts,
+    state: Ints,
+    rule: SuppressionRule,
 ) -> Flags:
     """Returns of which sets the levels are shown; there is no code between all and none."""
+    repair, widening = wider
+    rate = (state == FULL) & ~counts.is_extreme
     shown = chooser.shown(_ask_levels(counts, rate, rule))
+    if not shown.any():
+        return shown
     kept = _open_levels(repair, counts, shown)
+    kept = widening.levels_shown(kept, state, _told(counts), counts.levels)
     # Only of what was shown: nothing has to be lowered again, and what was does not follow.
     return kept if (kept == shown).all() else chooser.shown(_ask_levels(counts, kept, rule))
 
 
 def _open_levels(repair: Repair, counts: Counts, shown: Flags) -> Flags:
     """Returns which of the shown leave enough of the hidden open at each level."""
-    state = np.where(shown, CODED, HIDDEN)
+    state = np.where(shown, HALF, HIDDEN)
     for level in counts.levels:
         of_level = np.array([level, level])
         state = repair.lowered(state, Told(of_level, of_level, counts.students))
@@ -152,26 +175,23 @@ def _ask_rates(counts: Counts, may: Flags, lowered: Flags, rule: SuppressionRule
     return Ask(may & ~is_coded, small | is_coded | lowered, rest=rest)
 
 
-def _half_is_wide(counts: Counts, rule: SuppressionRule) -> Flags:
-    """Returns where it says little that a rate is on this side of 50 percent and not extreme."""
-    lowest = np.floor(counts.limit * counts.students / 100.0) + 1
-    is_bottom = 2 * counts.proficient <= counts.students
-    highest = np.where(is_bottom, counts.students // 2, (counts.students - 1) // 2)
-    return highest - lowest >= rule.interval
+def _told(counts: Counts) -> Told:
+    """Returns between what numbers of proficient students a set is that tells all, or its half.
 
-
-def _told(counts: Counts, rule: SuppressionRule) -> Told:
-    """Returns between what numbers of proficient students a coded, and an exact, rate is."""
+    All of an extreme rate is the code of its band. Which half one is in may be told of an extreme
+    rate as well.
+    """
     n, k = counts.students, counts.proficient
     edge = np.floor(counts.limit * n / 100.0).astype(np.int64)
     is_bottom, is_extreme = 2 * k <= n, counts.is_extreme
-    bottom = np.where(is_extreme, [0 * n, edge], [edge + 1, n // 2])
-    top = np.where(is_extreme, [n - edge, n], [n // 2 + 1, n - edge - 1])
-    low, high = np.where(is_bottom, bottom, top)
-    without = ~counts.has_rate
-    low, high = np.where(without, 0, low), np.where(without, n, high)
-    exact = np.where(without, 0, k), np.where(without, n, k)
-    return Told(np.array([low, exact[0]]), np.array([high, exact[1]]), n)
+    half = np.where(is_bottom, [0 * n, n // 2], [n // 2 + 1, n])
+    code = np.where(is_bottom, [0 * n, edge], [n - edge, n])
+    low, high = np.where(is_extreme, code, [k, k])
+    return Told(
+        np.where(counts.has_rate, [half[0], low], 0),
+        np.where(counts.has_rate, [half[1], high], n),
+        n,
+    )
 
 
 def _ask_levels(counts: Counts, rate: Flags, rule: SuppressionRule) -> Ask:

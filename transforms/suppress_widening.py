@@ -1,0 +1,144 @@
+"""Tells less of what is read least where somebody could find a hidden count too closely.
+
+Line by line enough may be left open (suppress_repair.py), and yet several lines together leave a
+hidden group next to nothing. So the range of every protected group's counts is drawn from all that
+is told; behind each that is too narrow stand the told numbers that it rests on, and of those the
+one that is read least is told less of: a rate as its half only, then not at all with its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from transforms.suppress_ranges import UNBOUNDED, Drawn, Lines
+from transforms.suppress_repair import FULL, HIDDEN, Told
+from transforms.suppress_sets import Flags, Ints
+
+# So often one told number is taken from behind each range; then two, and so on, to come to an end.
+ROUNDS_OF_EACH = 5
+NEVER = -1
+
+
+@dataclass(frozen=True)
+class Protected:
+    """What must stay open, and of what less is told for it.
+
+    small: sets, the range of whose counts is to be wide.
+    turn: of each set; what is read more has more of it.
+    least: how wide, in students.
+    """
+
+    small: Flags
+    turn: Ints
+    least: int
+
+
+class Widening:
+    """The counts of one system as a reader bounds them: students, proficient, the others, levels.
+
+    Counts are numbered one kind after another, each with a number for every set.
+    """
+
+    def __init__(self, matrix: sparse.csr_array, protected: Protected) -> None:
+        """Takes the lines, a row each: 1 for the whole, -1 for each part."""
+        self._matrix, self._protected = matrix, protected
+        self._of_rates = Lines(_lines_of(matrix, [_whole_of(3, [1, 2])]))
+
+    def lowered(self, state: Ints, told: Told) -> Ints:
+        """Returns the states, some of them lower, that leave every range wide enough.
+
+        What is wide enough of n alone, as far as hiding more helps it.
+        """
+        state, taken = state.copy(), 1
+        while True:
+            low, high = _bounds(state, told)
+            drawn = self._of_rates.draw(low.ravel(), high.ravel())
+            is_rate = np.array([[False], [True], [True]])
+            is_full = is_rate & (state == FULL)
+            rank = np.where(state > HIDDEN, self._ranked(is_full), NEVER).ravel()
+            behind = self._behind_narrow(self._of_rates, drawn, rank, taken // ROUNDS_OF_EACH + 1)
+            if not len(behind):
+                return state
+            of_set = behind % len(state)
+            gone = of_set[~is_full.ravel()[behind]]
+            state[np.unique(of_set)] -= 1
+            state[gone] = HIDDEN
+            taken += 1
+
+    def levels_shown(self, shown: Flags, state: Ints, told: Told, levels: Ints) -> Flags:
+        """Returns which of the sets may show their levels, beside what is told of rates."""
+        shown, taken = shown.copy(), 1
+        lines = Lines(_lines_of(self._matrix, _sums_of_levels(told, levels)))
+        low, high = _bounds(state, told)
+        while True:
+            of_level = np.where(shown, levels, 0), np.where(shown, levels, UNBOUNDED)
+            every = np.vstack([low, of_level[0]]), np.vstack([high, of_level[1]])
+            drawn = lines.draw(every[0].ravel(), every[1].ravel())
+            is_level = np.arange(len(every[0]))[:, None] >= len(low)
+            rank = np.where(is_level & shown, self._ranked(is_level), NEVER).ravel()
+            behind = self._behind_narrow(lines, drawn, rank, taken // ROUNDS_OF_EACH + 1)
+            if not len(behind):
+                return shown
+            shown[behind % len(shown)] = False
+            taken += 1
+
+    def _ranked(self, is_first: Flags) -> Ints:
+        """Returns in what order counts are told less of: the first ones, and by turn."""
+        turn = self._protected.turn
+        rank: Ints = np.where(is_first, 0, turn.max(initial=0) + 1) + turn
+        return rank
+
+    def _behind_narrow(self, lines: Lines, drawn: Drawn, rank: Ints, most: int) -> Ints:
+        """Returns the counts, at most so many for each narrow range, to be told less of."""
+        small = np.resize(self._protected.small, drawn.width.shape)
+        found: set[int] = set()
+        for narrow in np.flatnonzero(small & (drawn.width < self._protected.least)).tolist():
+            behind = {count for count in lines.behind(drawn, narrow) if rank[count] > NEVER}
+            if len(behind & found) < most:
+                found.update(sorted(behind, key=lambda count: (rank[count], count))[:most])
+        return np.array(sorted(found), dtype=np.int64)
+
+
+def _bounds(state: Ints, told: Told) -> tuple[Ints, Ints]:
+    """Returns the least and most told of students, proficient and others, a row each."""
+    is_shown, n = state > HIDDEN, told.students
+    place = np.maximum(state - 1, 0), np.arange(len(state))
+    low, high = told.low[place], told.high[place]
+    return (
+        np.where(is_shown, [n, low, n - high], 0),
+        np.where(is_shown, [n, high, n - low], UNBOUNDED),
+    )
+
+
+def _sums_of_levels(told: Told, levels: Ints) -> list[Ints]:
+    """Returns the sums of one set's counts: proficient and others, each of its own levels.
+
+    Where no level parts the proficient from the others, students are the sum of all levels.
+    """
+    kinds = 3 + len(levels)
+    both = [_whole_of(kinds, [1, 2])]
+    exact = told.low[FULL - 1] == told.high[FULL - 1]
+    for first in range(1, len(levels)):
+        if (levels[first:].sum(axis=0) == told.low[FULL - 1])[exact].all():
+            of_proficient = _whole_of(kinds, range(3 + first, kinds), whole=1)
+            of_others = _whole_of(kinds, range(3, 3 + first), whole=2)
+            return [*both, of_proficient, of_others]
+    return [*both, _whole_of(kinds, range(3, kinds))]
+
+
+def _whole_of(kinds: int, parts: Iterable[int], whole: int = 0) -> Ints:
+    """Returns a sum over kinds of counts: 1 for the whole, -1 for each part."""
+    signs = np.zeros(kinds, dtype=np.int64)
+    signs[whole], signs[list(parts)] = 1, -1
+    return signs
+
+
+def _lines_of(matrix: sparse.csr_array, sums: list[Ints]) -> sparse.csr_array:
+    """Returns every line for every kind of count, and the sums of kinds for every set."""
+    unit = sparse.eye_array(matrix.shape[1], format="csr")
+    kinds = sparse.block_diag([matrix] * len(sums[0]), format="csr")
+    return sparse.vstack([kinds, *(sparse.kron(one[None, :], unit) for one in sums)], format="csr")
