@@ -1,4 +1,4 @@
-"""Between what numbers each count must lie, and which told number it is that leaves too little open.
+"""Between what numbers each count must lie, and which told numbers its range rests on.
 
 Whoever adds and subtracts along the lines finds of each hidden count a least and a most: a whole is
 no less than its parts are at least, a part no more than the whole leaves of the others. Each bound
@@ -55,19 +55,48 @@ class Lines:
         self._start = matrix.indptr.astype(np.int64)
         self._count: Ints = matrix.indices.astype(np.int64)
         self._sign: Ints = matrix.data.astype(np.int64)
-        self._of_count = abs(matrix).tocsc()
+        by_count = matrix.tocsc()
+        self._first = by_count.indptr.astype(np.int64)
+        self._line_of: Ints = by_count.indices.astype(np.int64)
 
     def draw(self, low: Ints, high: Ints) -> Drawn:
         """Returns the bounds that follow from these."""
         bound = np.stack([low, high])
         drawn = Drawn(bound, np.full(bound.shape, TOLD))
-        lines = np.flatnonzero(np.diff(self._start) > 1)
-        for _ in range(MOST_ROUNDS):
-            moved = self._draw_along(lines, drawn)
-            if not len(moved):
-                break
-            lines = np.unique(self._of_count[:, moved].indices).astype(np.int64)
+        self._draw_from(drawn, np.ones(len(low), dtype=bool))
         return drawn
+
+    def redraw(self, drawn: Drawn, low: Ints, high: Ints, loosened: Ints) -> Drawn:
+        """Returns the bounds that follow from these, which are wider only of those loosened.
+
+        What rests on none of them stays as it was drawn before.
+        """
+        rests = np.zeros(len(low), dtype=bool)
+        rests[loosened] = True
+        told = np.stack([low, high])
+        while True:
+            on_any = np.append(self._with_any(rests), False)
+            further = rests | on_any[drawn.source].any(axis=0)
+            if (further == rests).all():
+                break
+            rests = further
+        again = Drawn(np.where(rests, told, drawn.bound), np.where(rests, TOLD, drawn.source))
+        self._draw_from(again, rests)
+        return again
+
+    def _draw_from(self, drawn: Drawn, moved: Flags) -> None:
+        """Draws bounds closer along the lines of what moved, until nothing moves."""
+        for _ in range(MOST_ROUNDS):
+            lines = np.flatnonzero(self._with_any(moved))
+            if not len(lines):
+                break
+            moved = self._draw_along(lines, drawn)
+
+    def _with_any(self, chosen: Flags) -> Flags:
+        """Returns which lines have any of the counts."""
+        found = np.zeros(len(self._start) - 1, dtype=bool)
+        found[self._line_of[_entries(self._first, np.flatnonzero(chosen))]] = True
+        return found
 
     def behind(self, drawn: Drawn, count: int) -> Iterator[int]:
         """Yields the counts whose told bounds those of a count rest on."""
@@ -95,11 +124,11 @@ class Lines:
             if count != at and not says_nothing:
                 yield count, of
 
-    def _draw_along(self, lines: Ints, drawn: Drawn) -> Ints:
-        """Draws bounds closer along the lines; returns the counts of which any moved."""
+    def _draw_along(self, lines: Ints, drawn: Drawn) -> Flags:
+        """Draws bounds closer along the lines; returns which counts' bounds moved."""
         size = self._start[lines + 1] - self._start[lines]
         begin = np.cumsum(size) - size
-        entry = np.arange(size.sum()) + np.repeat(self._start[lines] - begin, size)
+        entry = _entries(self._start, lines)
         count, plus = self._count[entry], self._sign[entry] > 0
         low, high = drawn.bound[LOW, count], drawn.bound[HIGH, count]
         least, most = np.where(plus, low, -high), np.where(plus, high, -low)
@@ -108,17 +137,26 @@ class Lines:
         closer_low = np.where(plus, -others_most, others_least)
         closer_high = np.where(plus, -others_least, others_most)
         line = np.repeat(lines, size)
-        found = [
-            _move(drawn, LOW, closer_low > low, (count, closer_low, line)),
-            _move(drawn, HIGH, closer_high < high, (count, closer_high, line)),
-        ]
-        return np.unique(np.concatenate(found))
+        moved = np.zeros(drawn.bound.shape[1], dtype=bool)
+        for side, closer, is_closer in (
+            (LOW, closer_low, closer_low > low),
+            (HIGH, closer_high, closer_high < high),
+        ):
+            at = np.flatnonzero(is_closer)
+            _move(drawn, side, count[at], closer[at], line[at])
+            moved[count[at]] = True
+        return moved
 
 
-def _move(drawn: Drawn, side: int, closer: Flags, found: tuple[Ints, Ints, Ints]) -> Ints:
-    """Moves bounds to the closest found; returns the counts whose bounds moved."""
-    count, value, line = (part[closer] for part in found)
+def _entries(start: Ints, rows: Ints) -> Ints:
+    """Returns the positions of all entries of some rows, row after row."""
+    size = start[rows + 1] - start[rows]
+    entries: Ints = np.arange(size.sum()) + np.repeat(start[rows] - np.cumsum(size) + size, size)
+    return entries
+
+
+def _move(drawn: Drawn, side: int, count: Ints, value: Ints, line: Ints) -> None:
+    """Moves bounds to the closest found, and keeps the line it was found along."""
     (np.maximum if side == LOW else np.minimum).at(drawn.bound[side], count, value)
     is_closest = value == drawn.bound[side, count]
     drawn.source[side, count[is_closest]] = line[is_closest]
-    return count

@@ -15,10 +15,10 @@ import numpy as np
 from scipy import sparse
 
 from transforms.suppress_ranges import UNBOUNDED, Drawn, Lines
-from transforms.suppress_repair import FULL, HIDDEN, Told
+from transforms.suppress_repair import FULL, HALF, HIDDEN, Told
 from transforms.suppress_sets import Flags, Ints
 
-# So often one told number is taken from behind each range; then two, and so on, to come to an end.
+# So many times one told number is taken from behind each range; then two, and so on.
 ROUNDS_OF_EACH = 5
 NEVER = -1
 
@@ -51,40 +51,35 @@ class Widening:
     def lowered(self, state: Ints, told: Told) -> Ints:
         """Returns the states, some of them lower, that leave every range wide enough.
 
-        What is wide enough of n alone, as far as hiding more helps it.
+        A range stays narrow only where nothing that is told stands behind it.
         """
-        state, taken = state.copy(), 1
+        state, search = state.copy(), _Search(self._of_rates, self._protected)
+        is_rate = np.array([[False], [True], [True]])
         while True:
-            low, high = _bounds(state, told)
-            drawn = self._of_rates.draw(low.ravel(), high.ravel())
-            is_rate = np.array([[False], [True], [True]])
             is_full = is_rate & (state == FULL)
-            rank = np.where(state > HIDDEN, self._ranked(is_full), NEVER).ravel()
-            behind = self._behind_narrow(self._of_rates, drawn, rank, taken // ROUNDS_OF_EACH + 1)
+            rank = np.where(state > HIDDEN, self._ranked(is_full), NEVER)
+            behind = search.behind_narrow(*_bounds(state, told), rank)
             if not len(behind):
                 return state
             of_set = behind % len(state)
-            gone = of_set[~is_full.ravel()[behind]]
-            state[np.unique(of_set)] -= 1
-            state[gone] = HIDDEN
-            taken += 1
+            state[of_set[~is_full.ravel()[behind]]] = HIDDEN
+            state[of_set[is_full.ravel()[behind]]] = HALF
 
     def levels_shown(self, shown: Flags, state: Ints, told: Told, levels: Ints) -> Flags:
         """Returns which of the sets may show their levels, beside what is told of rates."""
-        shown, taken = shown.copy(), 1
         lines = Lines(_lines_of(self._matrix, _sums_of_levels(told, levels)))
+        shown, search = shown.copy(), _Search(lines, self._protected)
         low, high = _bounds(state, told)
+        never = np.full(low.shape, NEVER)
+        every = np.ones(levels.shape, dtype=bool)
         while True:
-            of_level = np.where(shown, levels, 0), np.where(shown, levels, UNBOUNDED)
-            every = np.vstack([low, of_level[0]]), np.vstack([high, of_level[1]])
-            drawn = lines.draw(every[0].ravel(), every[1].ravel())
-            is_level = np.arange(len(every[0]))[:, None] >= len(low)
-            rank = np.where(is_level & shown, self._ranked(is_level), NEVER).ravel()
-            behind = self._behind_narrow(lines, drawn, rank, taken // ROUNDS_OF_EACH + 1)
+            least = np.vstack([low, np.where(shown, levels, 0)])
+            most = np.vstack([high, np.where(shown, levels, UNBOUNDED)])
+            rank = np.vstack([never, np.where(shown, self._ranked(every), NEVER)])
+            behind = search.behind_narrow(least, most, rank)
             if not len(behind):
                 return shown
             shown[behind % len(shown)] = False
-            taken += 1
 
     def _ranked(self, is_first: Flags) -> Ints:
         """Returns in what order counts are told less of: the first ones, and by turn."""
@@ -92,15 +87,45 @@ class Widening:
         rank: Ints = np.where(is_first, 0, turn.max(initial=0) + 1) + turn
         return rank
 
-    def _behind_narrow(self, lines: Lines, drawn: Drawn, rank: Ints, most: int) -> Ints:
-        """Returns the counts, at most so many for each narrow range, to be told less of."""
-        small = np.resize(self._protected.small, drawn.width.shape)
+
+class _Search:
+    """Looks for what narrow ranges rest on, time and again while less is told."""
+
+    def __init__(self, lines: Lines, protected: Protected) -> None:
+        self._lines, self._protected = lines, protected
+        self._told = np.zeros((2, 0), dtype=np.int64)
+        self._drawn = Drawn(self._told, self._told)
+        self._rounds = 0
+
+    def behind_narrow(self, low: Ints, high: Ints, rank: Ints) -> Ints:
+        """Returns counts to be told less of: of those behind each narrow range, by rank.
+
+        Args:
+            low: the least that is told; a row per kind of count, a column per set.
+            high: the most.
+            rank: of each count; the lowest first, those that are NEVER not at all.
+        """
+        self._draw(np.stack([low.ravel(), high.ravel()]))
+        most = 1 + self._rounds // ROUNDS_OF_EACH
+        self._rounds += 1
+        small = np.tile(self._protected.small, len(low))
+        narrow = small & (self._drawn.width < self._protected.least)
+        ranks: list[int] = rank.ravel().tolist()
         found: set[int] = set()
-        for narrow in np.flatnonzero(small & (drawn.width < self._protected.least)).tolist():
-            behind = {count for count in lines.behind(drawn, narrow) if rank[count] > NEVER}
+        for count in np.flatnonzero(narrow).tolist():
+            behind = {one for one in self._lines.behind(self._drawn, count) if ranks[one] > NEVER}
             if len(behind & found) < most:
-                found.update(sorted(behind, key=lambda count: (rank[count], count))[:most])
+                found.update(sorted(behind, key=lambda one: (ranks[one], one))[:most])
         return np.array(sorted(found), dtype=np.int64)
+
+    def _draw(self, told: Ints) -> None:
+        """Draws every range the first time, then those that rest on what is told less of."""
+        if self._rounds:
+            loosened = np.flatnonzero((told != self._told).any(axis=0))
+            self._drawn = self._lines.redraw(self._drawn, *told, loosened)
+        else:
+            self._drawn = self._lines.draw(*told)
+        self._told = told
 
 
 def _bounds(state: Ints, told: Told) -> tuple[Ints, Ints]:
