@@ -140,11 +140,10 @@ def _rates(
     coding = np.full(cells.size, None, dtype=object)
     coding[at] = rows["rate_coding"]
     top, bottom = coding == "top", coding == "bottom"
-    # A limit that is not the band's says that the rate is not in the band.
-    beyond = np.floor(band(n, scheme) * n / 100 + SLIP) + 1
-    lowest = np.where(np.minimum(limit, n - limit) < beyond, 0, beyond)
-    low = np.where(top, np.ceil(limit - SLIP), np.where(bottom, lowest, low))
-    high = np.where(bottom, np.floor(limit + SLIP), np.where(top, n - lowest, high))
+    # Half are told as the bottom: of a top one there are more.
+    above = np.where(limit * 2 > n + SLIP, np.ceil(limit - SLIP), np.floor(limit + SLIP) + 1)
+    low = np.where(top, above, np.where(bottom, 0, low))
+    high = np.where(bottom, np.floor(limit + SLIP), np.where(top, n, high))
     return low, high, top | bottom
 
 
