@@ -17,7 +17,7 @@ from transforms.suppress_closure import Rest
 from transforms.suppress_lines import Flags, Ints, System
 from transforms.suppress_repair import FULL, HALF, HIDDEN, Repair, Told
 from transforms.suppress_rule import SuppressionRule
-from transforms.suppress_widening import Protected, Widening
+from transforms.suppress_widening import Protection, Widening
 
 HAS_RATE = "has_rate"
 LEVEL = "n_level_"
@@ -93,8 +93,8 @@ def choose_shown(chooser: Chooser, counts: Counts, rule: SuppressionRule, system
     may = counts.is_cell & (counts.students >= rule.minimum_n)
     turn = chooser.turns(Ask(may, ~may))
     repair = Repair(system.matrix, system.nested, turn, rule.interval)
-    small = (counts.students > 0) & (counts.students < rule.minimum_n)
-    widening = Widening(system.matrix, Protected(small, turn, rule.interval))
+    protection = Protection(rule.interval, rule.minimum_n, counts.is_extreme, turn)
+    widening = Widening(system.matrix, protection)
     state = _rates_and_numbers(chooser, (repair, widening), counts, may, rule)
     levels = _levels(chooser, (repair, widening), counts, state, rule)
     rate = (state == FULL) & ~counts.is_extreme

@@ -24,17 +24,19 @@ NEVER = -1
 
 
 @dataclass(frozen=True)
-class Protected:
+class Protection:
     """What must stay open, and of what less is told for it.
 
-    small: sets, the range of whose counts is to be wide.
+    least: how wide the range of every count is to be, in students, of each set that may have fewer
+        than `minimum_n` for all that a reader knows.
+    is_extreme: sets whose proficient must not be known exactly, be they ever so many.
     turn: of each set; what is read more has more of it.
-    least: how wide, in students.
     """
 
-    small: Flags
-    turn: Ints
     least: int
+    minimum_n: int
+    is_extreme: Flags
+    turn: Ints
 
 
 class Widening:
@@ -43,9 +45,9 @@ class Widening:
     Counts are numbered one kind after another, each with a number for every set.
     """
 
-    def __init__(self, matrix: sparse.csr_array, protected: Protected) -> None:
+    def __init__(self, matrix: sparse.csr_array, protection: Protection) -> None:
         """Takes the lines, a row each: 1 for the whole, -1 for each part."""
-        self._matrix, self._protected = matrix, protected
+        self._matrix, self._protection = matrix, protection
         self._of_rates = Lines(_lines_of(matrix, [_whole_of(3, [1, 2])]))
 
     def lowered(self, state: Ints, told: Told) -> Ints:
@@ -53,7 +55,7 @@ class Widening:
 
         A range stays narrow only where nothing that is told stands behind it.
         """
-        state, search = state.copy(), _Search(self._of_rates, self._protected)
+        state, search = state.copy(), _Search(self._of_rates, self._protection)
         is_rate = np.array([[False], [True], [True]])
         while True:
             is_full = is_rate & (state == FULL)
@@ -68,7 +70,7 @@ class Widening:
     def levels_shown(self, shown: Flags, state: Ints, told: Told, levels: Ints) -> Flags:
         """Returns which of the sets may show their levels, beside what is told of rates."""
         lines = Lines(_lines_of(self._matrix, _sums_of_levels(told, levels)))
-        shown, search = shown.copy(), _Search(lines, self._protected)
+        shown, search = shown.copy(), _Search(lines, self._protection)
         low, high = _bounds(state, told)
         never = np.full(low.shape, NEVER)
         every = np.ones(levels.shape, dtype=bool)
@@ -83,7 +85,7 @@ class Widening:
 
     def _ranked(self, is_first: Flags) -> Ints:
         """Returns in what order counts are told less of: the first ones, and by turn."""
-        turn = self._protected.turn
+        turn = self._protection.turn
         rank: Ints = np.where(is_first, 0, turn.max(initial=0) + 1) + turn
         return rank
 
@@ -91,8 +93,8 @@ class Widening:
 class _Search:
     """Looks for what narrow ranges rest on, time and again while less is told."""
 
-    def __init__(self, lines: Lines, protected: Protected) -> None:
-        self._lines, self._protected = lines, protected
+    def __init__(self, lines: Lines, protection: Protection) -> None:
+        self._lines, self._protection = lines, protection
         self._told = np.zeros((2, 0), dtype=np.int64)
         self._drawn = Drawn(self._told, self._told)
         self._rounds = 0
@@ -108,8 +110,7 @@ class _Search:
         self._draw(np.stack([low.ravel(), high.ravel()]))
         most = 1 + self._rounds // ROUNDS_OF_EACH
         self._rounds += 1
-        small = np.tile(self._protected.small, len(low))
-        narrow = small & (self._drawn.width < self._protected.least)
+        narrow = self._narrow(low, high)
         ranks: list[int] = rank.ravel().tolist()
         found: set[int] = set()
         for count in np.flatnonzero(narrow).tolist():
@@ -117,6 +118,19 @@ class _Search:
             if len(behind & found) < most:
                 found.update(sorted(behind, key=lambda one: (ranks[one], one))[:most])
         return np.array(sorted(found), dtype=np.int64)
+
+    def _narrow(self, low: Ints, high: Ints) -> Flags:
+        """Returns which counts' ranges are too narrow, of those that may be small and of extreme."""
+        width = self._drawn.width
+        least_n, most_n = self._drawn.bound[:, : low.shape[1]]
+        is_told = low[0] == high[0]
+        may_be_small = ~is_told & (least_n < self._protection.minimum_n) & (most_n > 0)
+        is_coded = is_told & self._protection.is_extreme
+        at_least = np.where(may_be_small, self._protection.least, is_coded.astype(np.int64))
+        narrow: Flags = width < np.tile(at_least, len(low))
+        # How many there are of a coded set may be known.
+        narrow[: low.shape[1]] &= may_be_small
+        return narrow
 
     def _draw(self, told: Ints) -> None:
         """Draws every range the first time, then those that rest on what is told less of."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from validation.audit.bands import SLIP, band
+from validation.audit.bands import SLIP
 from validation.audit.cells import Cells, Lattice
 from validation.audit.keys import Flags, Floats
 from validation.audit.places import splits_of
