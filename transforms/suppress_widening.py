@@ -120,7 +120,7 @@ class _Search:
         return np.array(sorted(found), dtype=np.int64)
 
     def _narrow(self, low: Ints, high: Ints) -> Flags:
-        """Returns which counts' ranges are too narrow, of those that may be small and of extreme."""
+        """Returns which ranges are too narrow, of who may be few and of who is extreme."""
         width = self._drawn.width
         least_n, most_n = self._drawn.bound[:, : low.shape[1]]
         is_told = low[0] == high[0]

@@ -69,7 +69,7 @@ def look_at_bounds(finder: Finder, bounds: Bounds) -> None:
         finder.note("none", np.flatnonzero(small & (interval.high <= 0)), statistic, mart)
     for level, statistic in _but_one(bounds):
         finder.note("all", np.flatnonzero(small & (level <= 0)), statistic, LEVEL)
-    # A rate may be coded for another's sake as well; known, it tells no more than one that is shown.
+    # A rate may be coded for the sake of others only: known, it tells no more than a shown one.
     coded = finder.view.coded & (bounds.proficient.width == 0)
     coded &= is_extreme(bounds.proficient.low, finder.view.n, finder.scheme)
     finder.note("bounds_coded", np.flatnonzero(coded), PROFICIENT)
