@@ -16,7 +16,7 @@ from transforms.suppress_choice import Ask, Chooser
 from transforms.suppress_closure import Rest
 from transforms.suppress_lines import Flags, Ints, System
 from transforms.suppress_repair import CODED, EXACT, HIDDEN, Repair, Told
-from transforms.suppress_rule import SuppressionRule
+from transforms.suppress_rule import SuppressionRule, band_limits
 
 HAS_RATE = "has_rate"
 LEVEL = "n_level_"
@@ -66,7 +66,7 @@ def counts_of(cells: pd.DataFrame, system: System, rule: SuppressionRule) -> Cou
     has_rate = cells[HAS_RATE].to_numpy() if HAS_RATE in cells else nothing == 0
     rated = system.greatest(has_rate, np.full(len(system.set_of_part), has_rate.any()))
     is_cell = system.greatest(nothing + 1, np.zeros(len(system.set_of_part)))
-    limit = _limits(students, rule)
+    limit = band_limits(students, rule.extreme_bands, below=0.0)
     nearest = np.minimum(proficient, students - proficient)
     # Products, not quotients: at a limit 100 * 2 / 10 must be exactly 20.
     is_extreme = (100.0 * nearest <= limit * students) & (limit > 0) & (rated > 0)
@@ -183,10 +183,3 @@ def _ask_levels(counts: Counts, rate: Flags, rule: SuppressionRule) -> Ask:
     asked = rate & counts.has_rate & (levels > 0).all(axis=0) & (len(levels) > 1)
     small = counts.students < rule.minimum_n
     return Ask(asked, ~asked, rest=Rest(levels, small, rule.interval) if len(levels) else None)
-
-
-def _limits(students: Ints, rule: SuppressionRule) -> NDArray[np.float64]:
-    """Returns the limit of each number's band, 0 below the first."""
-    smallest, limits = (np.array(part) for part in zip(*sorted(rule.extreme_bands), strict=True))
-    band = np.searchsorted(smallest, students, side="right") - 1
-    return np.where(band < 0, 0.0, limits[band])
