@@ -20,7 +20,7 @@ from transforms.gap_cells import (
     Pairs,
 )
 from transforms.gap_measures import Side, measures
-from transforms.suppress_rule import band_limits
+from transforms.suppress_rule import band_limits, is_near_end
 
 # Pairs at a time: enough for NumPy's own cost not to count, few enough for the processor's cache.
 BLOCK = 32_768
@@ -140,6 +140,4 @@ class PairBlock:
         parent, own = self._pairs.parent[rows], self._pairs.own[rows]
         proficient = sums[PROFICIENT, parent] - sums[PROFICIENT, own]
         limit = band_limits(n, rule.extreme_bands, below=100.0)
-        # Products, not quotients: at a limit 100 * 2 / 10 must be exactly 20.
-        nearest = 100 * np.minimum(proficient, n - proficient)
-        return (n >= rule.minimum_n) & (nearest > limit * n)
+        return (n >= rule.minimum_n) & ~is_near_end(proficient, n, limit)

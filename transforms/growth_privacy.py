@@ -26,7 +26,7 @@ from transforms.growth_statistics import transition
 from transforms.organisations import SYSTEM, org_splits
 from transforms.suppress_choice import Ask, Chooser, Sets
 from transforms.suppress_lines import Dimensions, System, build_system
-from transforms.suppress_rule import band_limits
+from transforms.suppress_rule import band_limits, is_near_end
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -293,9 +293,7 @@ def is_extreme(part: NDArray[np.int64], whole: NDArray[np.int64], rule: Suppress
 
     False where there are fewer students than any band begins with: they are too few for all.
     """
-    limit = band_limits(whole, rule.extreme_bands, below=-1.0)
-    nearest = np.minimum(part, whole - part)
-    return 100.0 * nearest <= limit * whole
+    return is_near_end(part, whole, band_limits(whole, rule.extreme_bands, below=-1.0))
 
 
 def is_few(part: NDArray[np.int64], whole: NDArray[np.int64], rule: Suppression) -> Flags:

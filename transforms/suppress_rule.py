@@ -42,3 +42,11 @@ def band_limits(
     smallest, limits = (np.array(part) for part in zip(*sorted(bands), strict=True))
     band = np.searchsorted(smallest, n, side="right") - 1
     return np.where(band < 0, below, limits[band])
+
+
+def is_near_end(
+    part: NDArray[np.number], whole: NDArray[np.number], limit: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Returns where `part` is within `limit` percent of `whole` from none or all of it."""
+    # Products, not quotients: at a limit 100 * 2 / 10 must be exactly 20.
+    return 100.0 * np.minimum(part, whole - part) <= limit * whole

@@ -16,7 +16,7 @@ from transforms.suppress_choice import Ask, Chooser
 from transforms.suppress_closure import Rest
 from transforms.suppress_lines import Flags, Ints, System
 from transforms.suppress_repair import CODED, EXACT, HIDDEN, Repair, Told
-from transforms.suppress_rule import SuppressionRule, band_limits
+from transforms.suppress_rule import SuppressionRule, band_limits, is_near_end
 
 HAS_RATE = "has_rate"
 LEVEL = "n_level_"
@@ -67,9 +67,7 @@ def counts_of(cells: pd.DataFrame, system: System, rule: SuppressionRule) -> Cou
     rated = system.greatest(has_rate, np.full(len(system.set_of_part), has_rate.any()))
     is_cell = system.greatest(nothing + 1, np.zeros(len(system.set_of_part)))
     limit = band_limits(students, rule.extreme_bands, below=0.0)
-    nearest = np.minimum(proficient, students - proficient)
-    # Products, not quotients: at a limit 100 * 2 / 10 must be exactly 20.
-    is_extreme = (100.0 * nearest <= limit * students) & (limit > 0) & (rated > 0)
+    is_extreme = is_near_end(proficient, students, limit) & (limit > 0) & (rated > 0)
     some = [level for level in levels if level.any()]
     return Counts(
         students,
