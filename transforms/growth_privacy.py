@@ -21,6 +21,7 @@ from scipy import sparse
 from configs.mart_models import Suppression
 from transforms.cell_pairs import codes_met
 from transforms.cell_plan import ALL, CellPlan
+from transforms.cell_tables import insert_rows
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.growth_statistics import transition
 from transforms.organisations import SYSTEM, org_splits
@@ -71,10 +72,7 @@ def hide_movement(
         found = _cells_of(con, plan, matched, inputs.shown, system)
         if len(found):
             splits = org_splits(con, system, f"{inputs.growth_cells}_parts")
-            decided = hidden_numbers(found, splits, plan, rule)
-            con.register("growth_decided", decided)
-            con.execute(f"INSERT INTO {name} SELECT * FROM growth_decided")
-            con.unregister("growth_decided")
+            insert_rows(con, name, hidden_numbers(found, splits, plan, rule))
     return name
 
 
@@ -139,10 +137,8 @@ def hide_vendor(
             Dimensions((), dimensions),
             codes_met(con, growth_cells, dimensions, system),
         )
-        hidden = cells.loc[hidden_vendors(cells, measures, lines, rule), ["cell_id"]]
-        con.register("growth_decided", hidden)
-        con.execute(f"INSERT INTO {name} FROM growth_decided")
-        con.unregister("growth_decided")
+        hidden = hidden_vendors(cells, measures, lines, rule)
+        insert_rows(con, name, cells.loc[hidden, ["cell_id"]])
     return name
 
 

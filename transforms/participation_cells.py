@@ -22,6 +22,7 @@ import pandas as pd
 
 from configs.mart_models import Marts, Suppression
 from transforms.cell_plan import ALL, UNKNOWN, CellPlan
+from transforms.cell_tables import insert_rows
 from transforms.cells import CELLS
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.measures import percent
@@ -58,9 +59,7 @@ def decide_untested(con: DuckDBPyConnection, plan: CellPlan, rule: Suppression) 
     for system in systems.fetchall():
         cells = _cells_of(con, system)
         splits = org_splits(con, system, f"{UNTESTED_CELLS}_parts")
-        con.register("untested_decided", shown_cells(cells, splits, plan, rule))
-        con.execute(f"INSERT INTO {UNTESTED_DECISIONS} SELECT * FROM untested_decided")
-        con.unregister("untested_decided")
+        insert_rows(con, UNTESTED_DECISIONS, shown_cells(cells, splits, plan, rule))
     return UNTESTED_DECISIONS
 
 
