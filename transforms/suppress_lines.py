@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from transforms.cell_plan import Rollup
-from transforms.suppress_nested import nest, nested_pairs
+from transforms.suppress_nested import find_nested, nest, nested_lines
 from transforms.suppress_sets import (
     Flags,
     Ints,
@@ -160,15 +160,15 @@ def build_system(
         functools.cache(lambda column: _numbers(cells, grid, dimensions, column)),
     )
     ties = tie(keyed, dimensions.apart, met)
-    contained = _contained(within, step)
-    nest(ties, keyed, contained, grid.span, nested_below)
+    nested = find_nested(keyed, _contained(within, step), grid.span, nested_below)
+    nest(ties, nested, nested_below)
     members, parts = _tied(members, ties), ties.matrix()
     _require_sums(cells, members, parts)
     sets, matrix = merge_equal_sets(members, len(cells) + parts.shape[0])
     basis = line_matrix(members.of_lines(~implied_lines(members)), sets)
     of_cell, of_part = np.split(sets, [len(cells)])
-    nested = nested_pairs(keyed, contained, sets, grid.span, nested_below)
-    return System(of_cell, of_part, parts, matrix, basis, nested, grid.organisation, within)
+    pairs = nested_lines(nested, sets)
+    return System(of_cell, of_part, parts, matrix, basis, pairs, grid.organisation, within)
 
 
 def _tied(members: Members, ties: Ties) -> Members:
