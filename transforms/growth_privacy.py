@@ -9,6 +9,7 @@ is shown, for every number that adds up over students.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ from transforms.organisations import SYSTEM, org_splits
 from transforms.suppress_choice import Ask, Chooser, Sets
 from transforms.suppress_lines import Dimensions, System, build_system
 from transforms.suppress_rule import band_limits, is_near_end
+from transforms.suppress_sets import only_parents
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -252,18 +254,18 @@ class Lines:
         nothing = np.zeros(len(self.system.set_of_part), dtype=np.int64)
         of_set = self.system.greatest(count, nothing)
         is_hidden = self.system.greatest(hidden, nothing) > 0
-        wide, narrow = self._pairs()
+        wide, narrow = self._pairs
         between = of_set[wide] - of_set[narrow]
         few = (between > 0) & (between < rule.minimum_n) & ~is_hidden[wide] & ~is_hidden[narrow]
         is_hidden[narrow[few]] = True
         return is_hidden[self.system.set_of_cell]
 
+    @functools.cached_property
     def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return (wide, narrow) of each two sets of which one lies in the other."""
         lines = sparse.vstack([self.system.matrix, self.system.nested], format="csr")
-        whole = ((lines > 0) @ np.arange(lines.shape[1])).astype(np.int64)
         parts = (lines < 0).tocoo()
-        return whole[parts.row], parts.col.astype(np.int64)
+        return only_parents(lines)[parts.row], parts.col.astype(np.int64)
 
     def close(self, flagged: Flags) -> Flags:
         """Return the flagged cells and those that have to be hidden with them.

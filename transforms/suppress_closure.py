@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from transforms.suppress_sets import Flags, Ints
+from transforms.suppress_sets import Flags, Ints, only_parents
 
 # Numbers of one set are kept as digits of one whole number, so that they are added in one step.
 DIGIT = 32
@@ -114,7 +114,7 @@ class _Open:
 
     def __init__(self, lines: sparse.csr_array, rest: Rest) -> None:
         children = (lines < 0).astype(np.float64)
-        self._parent = _only_parents(lines)
+        self._parent: list[int] = only_parents(lines).tolist()
         self._least, self._digits = rest.least, range(len(rest.counts))
         self._of_set = _as_digits(rest.counts)
         self._of_line = _as_digits(np.array([(children @ row) for row in rest.counts]))
@@ -161,13 +161,3 @@ def _as_digits(counts: Ints) -> list[int]:
         shifted = (int(number) << (DIGIT * place) for number in row)
         total = [before + number for before, number in zip(total, shifted, strict=True)]
     return total
-
-
-def _only_parents(lines: sparse.csr_array) -> list[int]:
-    """Returns the one set that each line says is the sum of others; -1 where there are several."""
-    parents = (lines > 0).astype(np.float64).tocsr()
-    several = np.diff(parents.indptr) != 1
-    found = (parents @ np.arange(lines.shape[1])).astype(np.int64)
-    found[several] = -1
-    only: list[int] = found.tolist()
-    return only
