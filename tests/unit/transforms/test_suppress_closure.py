@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from transforms.suppress_closure import Closure
+from transforms.suppress_closure import Closure, IndexedLines
 
 # Sets 0 = 1 + 2, 2 = 3 + 4.
-CHAIN = sparse.csr_array(np.array([[1.0, -1, -1, 0, 0], [0, 0, 1, -1, -1]]))
+CHAIN = IndexedLines(sparse.csr_array(np.array([[1.0, -1, -1, 0, 0], [0, 0, 1, -1, -1]])))
 NOBODY = [False] * 5
 
 
