@@ -47,9 +47,13 @@ def protect(
     what is shown: no suppressed cell's n, no suppressed or coded cell's number of proficient
     students, no level that is not shown; and no difference of two shown cells of which one lies in
     the other has fewer than `minimum_n` students. In no sum with a shown parent do the hidden
-    children together have fewer than `minimum_n` students, or fewer than `interval` who are
-    proficient, or who are not; nor, where levels are shown, above or below any level. Cells that
-    hold the same students share the decision.
+    children together have fewer than `minimum_n` students.
+
+    Of what shown children leave of a shown parent, at least `interval` may be proficient and as
+    many may not, by all that exact and coded rates of them tell; where levels are shown, at least
+    `interval` are at each level, and as many at the others. So it is between two shown cells of
+    which one lies in the other. Only what the parent tells of all its students, as by a rate near
+    0 or 100, is told of the hidden ones too. Cells that hold the same students share the decision.
 
     Args:
         cells: one assessment, subject, school year and test window; a row per non-empty cell, with
