@@ -25,7 +25,7 @@ from transforms.cell_plan import ALL, CellPlan
 from transforms.cell_tables import insert_rows
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.growth_statistics import transition
-from transforms.organisations import SYSTEM, org_splits
+from transforms.organisations import OF_SYSTEM, SYSTEM, org_splits
 from transforms.suppress_choice import Ask, Chooser, Sets
 from transforms.suppress_lines import Dimensions, System, build_system
 from transforms.suppress_rule import band_limits, is_near_end
@@ -184,9 +184,8 @@ def _cells_of_system(
     con: DuckDBPyConnection, growth_cells: str, system: Sequence[object]
 ) -> pd.DataFrame:
     """Return the growth cells of one system, as the suppression takes them."""
-    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     return con.execute(
-        f"SELECT *, 0 AS n_proficient FROM {growth_cells} WHERE {where} ORDER BY cell_id",
+        f"SELECT *, 0 AS n_proficient FROM {growth_cells} WHERE {OF_SYSTEM} ORDER BY cell_id",
         list(system),
     ).df()
 
@@ -195,9 +194,9 @@ def _measures_of(
     con: DuckDBPyConnection, vendor: str, cells: pd.DataFrame, system: Sequence[object]
 ) -> pd.DataFrame:
     """Return what vendors say of the cells of one system, each with its cell's position."""
-    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     rows = con.execute(
-        f"SELECT cell_id, growth_measure, growth_norm, n_growth, n_met FROM {vendor} WHERE {where}",
+        "SELECT cell_id, growth_measure, growth_norm, n_growth, n_met "
+        f"FROM {vendor} WHERE {OF_SYSTEM}",
         list(system),
     ).df()
     return rows.assign(cell=pd.Index(cells["cell_id"]).get_indexer(rows["cell_id"]))

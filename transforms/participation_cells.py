@@ -26,7 +26,7 @@ from transforms.cell_tables import insert_rows
 from transforms.cells import CELLS
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.measures import percent
-from transforms.organisations import SYSTEM, UNIT, org_splits
+from transforms.organisations import OF_SYSTEM, SYSTEM, UNIT, org_splits
 from transforms.participation import UNTESTED, untested_plan
 from transforms.participation_known import ENROLLED, KNOWN, is_chosen_grade
 from transforms.suppress import Dimensions, SuppressionRule, protect
@@ -82,9 +82,8 @@ def shown_cells(
 
 
 def _cells_of(con: DuckDBPyConnection, system: Sequence[object]) -> pd.DataFrame:
-    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     return con.execute(
-        f"SELECT * FROM {UNTESTED_CELLS} WHERE {where} ORDER BY cell_id", list(system)
+        f"SELECT * FROM {UNTESTED_CELLS} WHERE {OF_SYSTEM} ORDER BY cell_id", list(system)
     ).df()
 
 

@@ -19,7 +19,7 @@ from transforms.cell_pairs import codes_met
 from transforms.cell_tables import insert_rows
 from transforms.cells import CELLS, CellPlan
 from transforms.listing import listed_hidden
-from transforms.organisations import SYSTEM, org_splits
+from transforms.organisations import OF_SYSTEM, SYSTEM, org_splits
 from transforms.suppress import CellsDoNotAddUp, Dimensions, SuppressionRule, protect
 
 DECISIONS, LISTED = "decisions", "listed"
@@ -82,12 +82,11 @@ def _cells_of(
     A cell has a rate where each student has a level; of an assessment without levels none has.
     """
     levelled = " + ".join(["0", *(f"n_level_{k}" for k in plan.levels)])
-    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     levels = (f"n_level_{k}" for k in plan.levels)
     columns = ("cell_id", "org_level", "org_id", *plan.group_columns, *levels)
     cells = con.execute(
         f"SELECT {', '.join(columns)}, n_tested, coalesce(n_proficient, 0) AS n_proficient, "
-        f"n_tested = {levelled} AS has_rate FROM {CELLS} WHERE {where} ORDER BY cell_id",
+        f"n_tested = {levelled} AS has_rate FROM {CELLS} WHERE {OF_SYSTEM} ORDER BY cell_id",
         list(system),
     ).df()
     met = codes_met(con, CELLS, (*plan.one_way, *plan.crossed), system)
