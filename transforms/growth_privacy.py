@@ -231,10 +231,8 @@ class Lines:
         """
         system = build_system(cells, splits, dimensions, met)
         n = _ints(cells, "n_tested")
-        parts = system.parts @ n
-        students = system.greatest(n, parts)
-        usefulness = system.greatest(_usefulness(cells, dimensions), np.zeros_like(parts))
-        return cls(system, students, usefulness)
+        students = system.greatest(n, system.parts @ n)
+        return cls(system, students, system.greatest(_usefulness(cells, dimensions)))
 
     def with_parts(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return a number of each cell, which adds up, and behind it of the parts that are none."""
@@ -250,9 +248,8 @@ class Lines:
             count: a number of each cell that is shown where the cell is not hidden.
             rule: how many are few.
         """
-        nothing = np.zeros(len(self.system.set_of_part), dtype=np.int64)
-        of_set = self.system.greatest(count, nothing)
-        is_hidden = self.system.greatest(hidden, nothing) > 0
+        of_set = self.system.greatest(count)
+        is_hidden = self.system.greatest(hidden) > 0
         wide, narrow = self._pairs
         between = of_set[wide] - of_set[narrow]
         few = (between > 0) & (between < rule.minimum_n) & ~is_hidden[wide] & ~is_hidden[narrow]

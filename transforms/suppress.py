@@ -114,9 +114,7 @@ def _usefulness(cells: pd.DataFrame, dimensions: Dimensions, system: System) -> 
     width = _width_of_level(cells, system)
     rank = np.where(kind > 0, kind * (int(width.max(initial=0)) + 1) + width, 0)
     count = np.bincount(system.set_of_cell, minlength=system.set_count)
-    nothing = np.zeros(len(system.set_of_part))
-    is_one = system.greatest(groups <= 1, nothing)
-    return system.greatest(rank, nothing), 2 * count + is_one
+    return system.greatest(rank), 2 * count + system.greatest(groups <= 1)
 
 
 def _count_split(cells: pd.DataFrame, columns: Iterable[str]) -> Ints:

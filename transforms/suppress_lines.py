@@ -120,11 +120,17 @@ class System:
         """How many distinct student sets the cells hold."""
         return int(self.matrix.shape[1])
 
-    def greatest(self, of_cell: NDArray[np.generic], of_part: NDArray[np.generic]) -> Ints:
-        """Returns the greatest number, none of them negative, of each set's cells and parts."""
+    def greatest(
+        self, of_cell: NDArray[np.generic], of_part: NDArray[np.generic] | None = None
+    ) -> Ints:
+        """Returns the greatest number of each set's cells and parts, where there is none 0.
+
+        None of the numbers is negative. Without `of_part` that of every part is 0.
+        """
         greatest = np.zeros(self.set_count, dtype=np.int64)
         np.maximum.at(greatest, self.set_of_cell, of_cell.astype(np.int64))
-        np.maximum.at(greatest, self.set_of_part, of_part.astype(np.int64))
+        if of_part is not None:
+            np.maximum.at(greatest, self.set_of_part, of_part.astype(np.int64))
         return greatest
 
 

@@ -65,7 +65,7 @@ def counts_of(cells: pd.DataFrame, system: System, rule: SuppressionRule) -> Cou
     levels = [of_sets(cells[c].to_numpy()) for c in cells.columns if c.startswith(LEVEL)]
     has_rate = cells[HAS_RATE].to_numpy() if HAS_RATE in cells else nothing == 0
     rated = system.greatest(has_rate, np.full(len(system.set_of_part), has_rate.any()))
-    is_cell = system.greatest(nothing + 1, np.zeros(len(system.set_of_part)))
+    is_cell = system.greatest(nothing + 1)
     limit = band_limits(students, rule.extreme_bands, below=0.0)
     is_extreme = is_near_end(proficient, students, limit) & (limit > 0) & (rated > 0)
     some = [level for level in levels if level.any()]
