@@ -144,7 +144,7 @@ def _describe(
     reason = pd.Series(pd.NA, index=cells.index, dtype="string")
     reason[suppressed] = "complementary"
     reason[primary] = "primary"
-    side = np.where(2 * counts.proficient <= counts.students, "bottom", "top")
+    side = np.where(counts.is_bottom, "bottom", "top")
     coding = np.where(shown.rate[of_cell] | suppressed, "exact", side[of_cell])
     limit = np.where(counts.is_extreme, counts.limit, HALF)[of_cell]
     return pd.DataFrame(

@@ -42,6 +42,11 @@ class Counts:
     limit: NDArray[np.float64]
     is_extreme: Flags
 
+    @property
+    def is_bottom(self) -> Flags:
+        """Whether at most half are proficient, so that a coded rate is told from 0 on."""
+        return 2 * self.proficient <= self.students
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -99,7 +104,7 @@ def _rates_and_numbers(
     """
     small = counts.students < rule.minimum_n
     told = _told(counts, rule)
-    numbered = may & counts.has_rate & (counts.is_extreme | _half_is_wide(counts, rule))
+    numbered = may & counts.has_rate & (counts.is_extreme | _is_wide(told, rule))
     nothing = np.zeros(len(may), dtype=bool)
     rate = chooser.shown(_ask_rates(counts, may, nothing, rule))
     number = chooser.shown(_ask_numbers(may, rate, rate | numbered, small))
@@ -111,7 +116,7 @@ def _rates_and_numbers(
             return state
         # Only of what was shown, less that: each time there is less, so it comes to an end.
         lowered = lowered | (rate & (state < EXACT))
-        rate = chooser.shown(_ask_rates(counts, rate & ~lowered, lowered, rule))
+        rate = chooser.shown(_ask_rates(counts, rate, lowered, rule))
         number = (state > HIDDEN) & (rate | numbered)
         number = chooser.shown(_ask_numbers(may, rate, number, small))
 
@@ -141,31 +146,29 @@ def _open_levels(repair: Repair, counts: Counts, shown: Flags) -> Flags:
 
 
 def _ask_rates(counts: Counts, may: Flags, lowered: Flags, rule: SuppressionRule) -> Ask:
-    """Asks for every rate that is not extreme, and has not been lowered."""
+    """Asks for every rate that may be shown, is not extreme, and has not been lowered."""
     small = counts.students < rule.minimum_n
     is_coded = counts.is_extreme & ~small
     proficient = np.where(counts.has_rate, counts.proficient, counts.students)
     others = np.where(counts.has_rate, counts.students - counts.proficient, counts.students)
     rest = Rest(np.array([proficient, others]), small, rule.interval)
-    return Ask(may & ~is_coded, small | is_coded | lowered, rest=rest)
+    return Ask(may & ~is_coded & ~lowered, small | is_coded | lowered, rest=rest)
 
 
-def _half_is_wide(counts: Counts, rule: SuppressionRule) -> Flags:
-    """Returns where it says little that a rate is on this side of 50 percent and not extreme."""
-    lowest = np.floor(counts.limit * counts.students / 100.0) + 1
-    is_bottom = 2 * counts.proficient <= counts.students
-    highest = np.where(is_bottom, counts.students // 2, (counts.students - 1) // 2)
-    return highest - lowest >= rule.interval
+def _is_wide(told: Told, rule: SuppressionRule) -> Flags:
+    """Returns where a coded rate says little: its numbers lie `interval` apart or more."""
+    low, high = (of_state[CODED - 1] for of_state in (told.low, told.high))
+    return high - low >= rule.interval
 
 
 def _told(counts: Counts, rule: SuppressionRule) -> Told:
     """Returns between what numbers of proficient students a coded, and an exact, rate is."""
     n, k = counts.students, counts.proficient
     edge = np.floor(counts.limit * n / 100.0).astype(np.int64)
-    is_bottom, is_extreme = 2 * k <= n, counts.is_extreme
+    is_extreme = counts.is_extreme
     bottom = np.where(is_extreme, [0 * n, edge], [edge + 1, n // 2])
     top = np.where(is_extreme, [n - edge, n], [n // 2 + 1, n - edge - 1])
-    low, high = np.where(is_bottom, bottom, top)
+    low, high = np.where(counts.is_bottom, bottom, top)
     without = ~counts.has_rate
     low, high = np.where(without, 0, low), np.where(without, n, high)
     exact = np.where(without, 0, k), np.where(without, n, k)
