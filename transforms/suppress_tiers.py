@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from transforms.suppress_choice import Ask, Chooser
 from transforms.suppress_closure import Rest
-from transforms.suppress_lines import Flags, Ints, System
+from transforms.suppress_lines import System
 from transforms.suppress_repair import CODED, EXACT, HIDDEN, Repair, Told
 from transforms.suppress_rule import SuppressionRule, band_limits, is_near_end
+from transforms.suppress_sets import Flags, Ints
 
 HAS_RATE = "has_rate"
 LEVEL = "n_level_"
@@ -98,27 +99,25 @@ def choose_shown(chooser: Chooser, counts: Counts, rule: SuppressionRule, system
 def _rates_and_numbers(
     chooser: Chooser, repair: Repair, counts: Counts, may: Flags, rule: SuppressionRule
 ) -> Ints:
-    """Returns of each set whether its number is shown, and whether its rate is.
+    """Returns the state of each set: HIDDEN, its number (CODED), or its number and rate (EXACT).
 
     What is lowered is guarded the next time, so that it does not follow from the others.
     """
     small = counts.students < rule.minimum_n
     told = _told(counts, rule)
     numbered = may & counts.has_rate & (counts.is_extreme | _is_wide(told, rule))
-    nothing = np.zeros(len(may), dtype=bool)
-    rate = chooser.shown(_ask_rates(counts, may, nothing, rule))
-    number = chooser.shown(_ask_numbers(may, rate, rate | numbered, small))
-    lowered = nothing
+    state = np.where(may, EXACT, HIDDEN)
+    rate, lowered = may, np.zeros_like(may)
     while True:
+        # Only of what was shown, less that: each time there is less, so it comes to an end.
+        rate = chooser.shown(_ask_rates(counts, rate, lowered, rule))
+        number = (state > HIDDEN) & (rate | numbered)
+        number = chooser.shown(_ask_numbers(may, rate, number, small))
         before = np.where(rate, EXACT, np.where(number, CODED, HIDDEN))
         state = repair.lowered(before, told)
         if np.array_equal(state, before):
             return state
-        # Only of what was shown, less that: each time there is less, so it comes to an end.
         lowered = lowered | (rate & (state < EXACT))
-        rate = chooser.shown(_ask_rates(counts, rate, lowered, rule))
-        number = (state > HIDDEN) & (rate | numbered)
-        number = chooser.shown(_ask_numbers(may, rate, number, small))
 
 
 def _ask_numbers(may: Flags, rate: Flags, asked: Flags, small: Flags) -> Ask:
