@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import sparse
 
 from configs.mart_models import Suppression
@@ -29,12 +28,11 @@ from transforms.organisations import OF_SYSTEM, SYSTEM, org_splits
 from transforms.suppress_choice import Ask, Chooser, Sets
 from transforms.suppress_lines import Dimensions, System, build_system
 from transforms.suppress_rule import band_limits, is_near_end
-from transforms.suppress_sets import only_parents
+from transforms.suppress_sets import Flags, Ints, only_parents
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Flags = NDArray[np.bool_]
 HIDDEN = ("hides_prior", "hides_movement", "hides_low", "hides_matrix")
 
 
@@ -169,14 +167,14 @@ def hidden_vendors(
     return lines.close(flagged)
 
 
-def _of_cells(rows: pd.DataFrame, column: str, lines: Lines, count: int) -> NDArray[np.int64]:
+def _of_cells(rows: pd.DataFrame, column: str, lines: Lines, count: int) -> Ints:
     """Return a number of each cell, 0 where there is no row, and of the parts that are no cells."""
     values = np.zeros(count, dtype=np.int64)
     values[rows["cell"]] = rows[column].fillna(0)
     return lines.with_parts(values)
 
 
-def _is_small(count: NDArray[np.int64], rule: Suppression) -> Flags:
+def _is_small(count: Ints, rule: Suppression) -> Flags:
     return (count > 0) & (count < rule.minimum_n)
 
 
@@ -210,8 +208,8 @@ class Lines:
     """
 
     system: System
-    students: NDArray[np.int64]
-    usefulness: NDArray[np.int64]
+    students: Ints
+    usefulness: Ints
 
     @classmethod
     def of(
@@ -234,11 +232,11 @@ class Lines:
         students = system.greatest(n, system.parts @ n)
         return cls(system, students, system.greatest(_usefulness(cells, dimensions)))
 
-    def with_parts(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    def with_parts(self, values: Ints) -> Ints:
         """Return a number of each cell, which adds up, and behind it of the parts that are none."""
         return np.append(values, self.system.parts @ values)
 
-    def part(self, hidden: Flags, count: NDArray[np.int64], rule: Suppression) -> Flags:
+    def part(self, hidden: Flags, count: Ints, rule: Suppression) -> Flags:
         """Return the hidden cells, and those that a shown one around them has few more than.
 
         Whoever hides more tells no more, so it is done once all else is decided.
@@ -257,7 +255,7 @@ class Lines:
         return is_hidden[self.system.set_of_cell]
 
     @functools.cached_property
-    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _pairs(self) -> tuple[Ints, Ints]:
         """Return (wide, narrow) of each two sets of which one lies in the other."""
         lines = sparse.vstack([self.system.matrix, self.system.nested], format="csr")
         parts = (lines < 0).tocoo()
@@ -282,7 +280,7 @@ class Lines:
         return ~chooser.shown(Ask(held & ~guarded, guarded))[of_cell]
 
 
-def is_extreme(part: NDArray[np.int64], whole: NDArray[np.int64], rule: Suppression) -> Flags:
+def is_extreme(part: Ints, whole: Ints, rule: Suppression) -> Flags:
     """Return where `part` is so near to none or all of `whole` that it tells about each of them.
 
     False where there are fewer students than any band begins with: they are too few for all.
@@ -290,7 +288,7 @@ def is_extreme(part: NDArray[np.int64], whole: NDArray[np.int64], rule: Suppress
     return is_near_end(part, whole, band_limits(whole, rule.extreme_bands, below=-1.0))
 
 
-def is_few(part: NDArray[np.int64], whole: NDArray[np.int64], rule: Suppression) -> Flags:
+def is_few(part: Ints, whole: Ints, rule: Suppression) -> Flags:
     """Return where `part` of `whole`, or what it leaves over, is a group too small to be shown."""
     least = np.minimum(part, whole - part)
     return (least > 0) & (least < rule.minimum_n) | is_extreme(part, whole, rule)
@@ -332,12 +330,12 @@ def _cells_of(
     ).df()
 
 
-def _usefulness(cells: pd.DataFrame, dimensions: Dimensions) -> NDArray[np.int64]:
+def _usefulness(cells: pd.DataFrame, dimensions: Dimensions) -> Ints:
     """Rank cells: organisations wider than a school first, then what is split by less."""
     whole = [(cells[column] == ALL).to_numpy() for column in dimensions.columns]
     wide = (cells["org_level"] != "school").to_numpy()
     return np.sum(whole, axis=0) + wide * (len(whole) + 1)
 
 
-def _ints(cells: pd.DataFrame, column: str) -> NDArray[np.int64]:
+def _ints(cells: pd.DataFrame, column: str) -> Ints:
     return cells[column].to_numpy(dtype=np.int64)

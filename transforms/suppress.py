@@ -17,15 +17,9 @@ import numpy as np
 import pandas as pd
 
 from transforms.suppress_choice import Chooser, Sets
-from transforms.suppress_lines import (
-    ALL,
-    CellsDoNotAddUp,
-    Dimensions,
-    Ints,
-    System,
-    build_system,
-)
+from transforms.suppress_lines import ALL, CellsDoNotAddUp, Dimensions, System, build_system
 from transforms.suppress_rule import SuppressionRule
+from transforms.suppress_sets import Ints
 from transforms.suppress_tiers import Counts, Shown, choose_shown, counts_of
 
 __all__ = ["CellsDoNotAddUp", "Dimensions", "SuppressionRule", "protect"]

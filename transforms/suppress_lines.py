@@ -151,7 +151,7 @@ def build_system(
     """
     # A message names cells by their keys: whatever else a cell has may tell about its students.
     cells = cells[[*PLACE, *dimensions.columns, *COUNTS]]
-    grid = encode_cells(cells, dimensions)
+    grid = _encode_cells(cells, dimensions)
     members = _collect_members(cells, grid, splits, dimensions)
     step = _steps(members, grid)
     within = _within(step)
@@ -197,7 +197,7 @@ def _numbers(
     return dict(zip(_text(cells[column]).tolist(), number.tolist(), strict=True))
 
 
-def encode_cells(cells: pd.DataFrame, dimensions: Dimensions) -> Grid:
+def _encode_cells(cells: pd.DataFrame, dimensions: Dimensions) -> Grid:
     """Returns the cells as integer codes; raises CellsDoNotAddUp where a cell is there twice."""
     level, levels = pd.factorize(_text(cells["org_level"]))
     own, ids = pd.factorize(_text(cells["org_id"]))

@@ -98,7 +98,7 @@ def line_matrix(members: Members, set_of_cell: Ints) -> sparse.csr_array:
     sign = np.where(np.arange(len(row)) < several.sum(), 1.0, -1.0)
     shape = (lines, int(set_of_cell.max(initial=-1)) + 1)
     matrix = sparse.csr_array((sign, (row, column)), shape=shape)
-    return matrix[first_of_each(matrix)]
+    return matrix[_first_of_each(matrix)]
 
 
 def only_parents(matrix: sparse.csr_array) -> Ints:
@@ -108,7 +108,7 @@ def only_parents(matrix: sparse.csr_array) -> Ints:
     return np.where(np.diff(parents.indptr) == 1, found, -1)
 
 
-def first_of_each(matrix: sparse.csr_array) -> Ints:
+def _first_of_each(matrix: sparse.csr_array) -> Ints:
     """Returns the rows that are not empty, one of those that are equal (by a 64-bit hash)."""
     hashed = row_hashes(matrix)[1]
     filled = np.diff(matrix.indptr) > 0
