@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from transforms.cell_plan import UNKNOWN, CellPlan, quoted
-from transforms.organisations import SYSTEM
+from transforms.organisations import OF_SYSTEM, SYSTEM
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -52,9 +52,8 @@ def codes_met(
     ]
     if not pairs:
         return pd.DataFrame(columns=list(MET), dtype=str)
-    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     return con.execute(
-        f"WITH combined AS MATERIALIZED (FROM {name}_combinations WHERE {where}) "
+        f"WITH combined AS MATERIALIZED (FROM {name}_combinations WHERE {OF_SYSTEM}) "
         f"{' UNION ALL '.join(pairs)} ORDER BY ALL",
         list(system),
     ).df()

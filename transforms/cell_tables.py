@@ -12,12 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from transforms import organisations as orgs
 from transforms.cell_keys import KeyLayout
 from transforms.cell_plan import ALL, UNKNOWN, CellPlan, Rollup, quoted
 from transforms.cell_statistics import SCORE_DECIMALS, Statistic
 from transforms.organisations import SYSTEM, UNIT, Organisations
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from duckdb import DuckDBPyConnection
 
 SIDE = "side"
 
@@ -252,6 +257,13 @@ def words_sql(build: CellBuild, layout: KeyLayout) -> str:
 def table(name: str, sql: str) -> str:
     """Return SQL that makes a temporary table."""
     return f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}"
+
+
+def insert_rows(con: DuckDBPyConnection, name: str, rows: pd.DataFrame) -> None:
+    """Add the rows to a table, each column to the one of its name."""
+    con.register("coming", rows)
+    con.execute(f"INSERT INTO {name} BY NAME SELECT * FROM coming")
+    con.unregister("coming")
 
 
 def encoded_table(build: CellBuild, name: str, sql: str, columns: tuple[str, ...]) -> Iterator[str]:

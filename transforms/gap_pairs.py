@@ -20,6 +20,7 @@ from transforms.gap_cells import (
     Pairs,
 )
 from transforms.gap_measures import Side, measures
+from transforms.suppress_rule import band_limits, is_near_end
 
 # Pairs at a time: enough for NumPy's own cost not to count, few enough for the processor's cache.
 BLOCK = 32_768
@@ -138,11 +139,5 @@ class PairBlock:
         n = self._rest[rows]
         parent, own = self._pairs.parent[rows], self._pairs.own[rows]
         proficient = sums[PROFICIENT, parent] - sums[PROFICIENT, own]
-        smallest, limits = (
-            np.array(part) for part in zip(*sorted(rule.extreme_bands), strict=True)
-        )
-        band = np.searchsorted(smallest, n, side="right") - 1
-        limit = np.where(band < 0, 100.0, limits[band])
-        # Products, not quotients: at a limit 100 * 2 / 10 must be exactly 20.
-        nearest = 100 * np.minimum(proficient, n - proficient)
-        return (n >= rule.minimum_n) & (nearest > limit * n)
+        limit = band_limits(n, rule.extreme_bands, below=100.0)
+        return (n >= rule.minimum_n) & ~is_near_end(proficient, n, limit)

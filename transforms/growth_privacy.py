@@ -9,28 +9,30 @@ is shown, for every number that adds up over students.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import sparse
 
 from configs.mart_models import Suppression
 from transforms.cell_pairs import codes_met
 from transforms.cell_plan import ALL, CellPlan
+from transforms.cell_tables import insert_rows
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.growth_statistics import transition
-from transforms.organisations import SYSTEM, org_splits
+from transforms.organisations import OF_SYSTEM, SYSTEM, org_splits
 from transforms.suppress_choice import Ask, Chooser, Sets
 from transforms.suppress_lines import Dimensions, System, build_system
+from transforms.suppress_rule import band_limits, is_near_end
+from transforms.suppress_sets import Flags, Ints, only_parents
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Flags = NDArray[np.bool_]
 HIDDEN = ("hides_prior", "hides_movement", "hides_low", "hides_matrix")
 
 
@@ -70,10 +72,7 @@ def hide_movement(
         found = _cells_of(con, plan, matched, inputs.shown, system)
         if len(found):
             splits = org_splits(con, system, f"{inputs.growth_cells}_parts")
-            decided = hidden_numbers(found, splits, plan, rule)
-            con.register("growth_decided", decided)
-            con.execute(f"INSERT INTO {name} SELECT * FROM growth_decided")
-            con.unregister("growth_decided")
+            insert_rows(con, name, hidden_numbers(found, splits, plan, rule))
     return name
 
 
@@ -138,10 +137,8 @@ def hide_vendor(
             Dimensions((), dimensions),
             codes_met(con, growth_cells, dimensions, system),
         )
-        hidden = cells.loc[hidden_vendors(cells, measures, lines, rule), ["cell_id"]]
-        con.register("growth_decided", hidden)
-        con.execute(f"INSERT INTO {name} FROM growth_decided")
-        con.unregister("growth_decided")
+        hidden = hidden_vendors(cells, measures, lines, rule)
+        insert_rows(con, name, cells.loc[hidden, ["cell_id"]])
     return name
 
 
@@ -170,14 +167,14 @@ def hidden_vendors(
     return lines.close(flagged)
 
 
-def _of_cells(rows: pd.DataFrame, column: str, lines: Lines, count: int) -> NDArray[np.int64]:
+def _of_cells(rows: pd.DataFrame, column: str, lines: Lines, count: int) -> Ints:
     """Return a number of each cell, 0 where there is no row, and of the parts that are no cells."""
     values = np.zeros(count, dtype=np.int64)
     values[rows["cell"]] = rows[column].fillna(0)
     return lines.with_parts(values)
 
 
-def _is_small(count: NDArray[np.int64], rule: Suppression) -> Flags:
+def _is_small(count: Ints, rule: Suppression) -> Flags:
     return (count > 0) & (count < rule.minimum_n)
 
 
@@ -185,9 +182,8 @@ def _cells_of_system(
     con: DuckDBPyConnection, growth_cells: str, system: Sequence[object]
 ) -> pd.DataFrame:
     """Return the growth cells of one system, as the suppression takes them."""
-    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     return con.execute(
-        f"SELECT *, 0 AS n_proficient FROM {growth_cells} WHERE {where} ORDER BY cell_id",
+        f"SELECT *, 0 AS n_proficient FROM {growth_cells} WHERE {OF_SYSTEM} ORDER BY cell_id",
         list(system),
     ).df()
 
@@ -196,9 +192,9 @@ def _measures_of(
     con: DuckDBPyConnection, vendor: str, cells: pd.DataFrame, system: Sequence[object]
 ) -> pd.DataFrame:
     """Return what vendors say of the cells of one system, each with its cell's position."""
-    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     rows = con.execute(
-        f"SELECT cell_id, growth_measure, growth_norm, n_growth, n_met FROM {vendor} WHERE {where}",
+        "SELECT cell_id, growth_measure, growth_norm, n_growth, n_met "
+        f"FROM {vendor} WHERE {OF_SYSTEM}",
         list(system),
     ).df()
     return rows.assign(cell=pd.Index(cells["cell_id"]).get_indexer(rows["cell_id"]))
@@ -212,8 +208,8 @@ class Lines:
     """
 
     system: System
-    students: NDArray[np.int64]
-    usefulness: NDArray[np.int64]
+    students: Ints
+    usefulness: Ints
 
     @classmethod
     def of(
@@ -233,16 +229,14 @@ class Lines:
         """
         system = build_system(cells, splits, dimensions, met)
         n = _ints(cells, "n_tested")
-        parts = system.parts @ n
-        students = system.greatest(n, parts)
-        usefulness = system.greatest(_usefulness(cells, dimensions), np.zeros_like(parts))
-        return cls(system, students, usefulness)
+        students = system.greatest(n, system.parts @ n)
+        return cls(system, students, system.greatest(_usefulness(cells, dimensions)))
 
-    def with_parts(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    def with_parts(self, values: Ints) -> Ints:
         """Return a number of each cell, which adds up, and behind it of the parts that are none."""
         return np.append(values, self.system.parts @ values)
 
-    def part(self, hidden: Flags, count: NDArray[np.int64], rule: Suppression) -> Flags:
+    def part(self, hidden: Flags, count: Ints, rule: Suppression) -> Flags:
         """Return the hidden cells, and those that a shown one around them has few more than.
 
         Whoever hides more tells no more, so it is done once all else is decided.
@@ -252,21 +246,20 @@ class Lines:
             count: a number of each cell that is shown where the cell is not hidden.
             rule: how many are few.
         """
-        nothing = np.zeros(len(self.system.set_of_part), dtype=np.int64)
-        of_set = self.system.greatest(count, nothing)
-        is_hidden = self.system.greatest(hidden, nothing) > 0
-        wide, narrow = self._pairs()
+        of_set = self.system.greatest(count)
+        is_hidden = self.system.greatest(hidden) > 0
+        wide, narrow = self._pairs
         between = of_set[wide] - of_set[narrow]
         few = (between > 0) & (between < rule.minimum_n) & ~is_hidden[wide] & ~is_hidden[narrow]
         is_hidden[narrow[few]] = True
         return is_hidden[self.system.set_of_cell]
 
-    def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    @functools.cached_property
+    def _pairs(self) -> tuple[Ints, Ints]:
         """Return (wide, narrow) of each two sets of which one lies in the other."""
         lines = sparse.vstack([self.system.matrix, self.system.nested], format="csr")
-        whole = ((lines > 0) @ np.arange(lines.shape[1])).astype(np.int64)
         parts = (lines < 0).tocoo()
-        return whole[parts.row], parts.col.astype(np.int64)
+        return only_parents(lines)[parts.row], parts.col.astype(np.int64)
 
     def close(self, flagged: Flags) -> Flags:
         """Return the flagged cells and those that have to be hidden with them.
@@ -287,19 +280,15 @@ class Lines:
         return ~chooser.shown(Ask(held & ~guarded, guarded))[of_cell]
 
 
-def is_extreme(part: NDArray[np.int64], whole: NDArray[np.int64], rule: Suppression) -> Flags:
+def is_extreme(part: Ints, whole: Ints, rule: Suppression) -> Flags:
     """Return where `part` is so near to none or all of `whole` that it tells about each of them.
 
     False where there are fewer students than any band begins with: they are too few for all.
     """
-    smallest, limits = (np.array(side) for side in zip(*sorted(rule.extreme_bands), strict=True))
-    band = np.searchsorted(smallest, whole, side="right") - 1
-    limit = np.where(band < 0, -1.0, limits[band])
-    nearest = np.minimum(part, whole - part)
-    return 100.0 * nearest <= limit * whole
+    return is_near_end(part, whole, band_limits(whole, rule.extreme_bands, below=-1.0))
 
 
-def is_few(part: NDArray[np.int64], whole: NDArray[np.int64], rule: Suppression) -> Flags:
+def is_few(part: Ints, whole: Ints, rule: Suppression) -> Flags:
     """Return where `part` of `whole`, or what it leaves over, is a group too small to be shown."""
     least = np.minimum(part, whole - part)
     return (least > 0) & (least < rule.minimum_n) | is_extreme(part, whole, rule)
@@ -341,12 +330,12 @@ def _cells_of(
     ).df()
 
 
-def _usefulness(cells: pd.DataFrame, dimensions: Dimensions) -> NDArray[np.int64]:
+def _usefulness(cells: pd.DataFrame, dimensions: Dimensions) -> Ints:
     """Rank cells: organisations wider than a school first, then what is split by less."""
     whole = [(cells[column] == ALL).to_numpy() for column in dimensions.columns]
     wide = (cells["org_level"] != "school").to_numpy()
     return np.sum(whole, axis=0) + wide * (len(whole) + 1)
 
 
-def _ints(cells: pd.DataFrame, column: str) -> NDArray[np.int64]:
+def _ints(cells: pd.DataFrame, column: str) -> Ints:
     return cells[column].to_numpy(dtype=np.int64)

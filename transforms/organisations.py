@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from configs.mart_models import Network
 
 SYSTEM = ("school_year", "assessment", "subject", "test_window")
+# SQL of the rows of one system; its values are given in the order of SYSTEM.
+OF_SYSTEM = " AND ".join(f"{column} = ?" for column in SYSTEM)
 UNIT = (*SYSTEM, "district_id", "school_id")
 LEVELS = ("all", "district", "partner", "rest", "network", "school")
 
@@ -132,10 +134,9 @@ def org_splits(
         One row per parent, split and child: `parent_level`, `parent_id`, `split`, `child_level`,
         `child_id`, sorted. Every organisation in it has cells in this system.
     """
-    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     columns = "parent_level, parent_id, split, child_level, child_id"
     return con.execute(
-        f"SELECT {columns} FROM {parts} WHERE {where} ORDER BY ALL", list(system)
+        f"SELECT {columns} FROM {parts} WHERE {OF_SYSTEM} ORDER BY ALL", list(system)
     ).df()
 
 

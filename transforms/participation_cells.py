@@ -22,10 +22,11 @@ import pandas as pd
 
 from configs.mart_models import Marts, Suppression
 from transforms.cell_plan import ALL, UNKNOWN, CellPlan
+from transforms.cell_tables import insert_rows
 from transforms.cells import CELLS
 from transforms.growth_matching import PRIOR_STATUS
 from transforms.measures import percent
-from transforms.organisations import SYSTEM, UNIT, org_splits
+from transforms.organisations import OF_SYSTEM, SYSTEM, UNIT, org_splits
 from transforms.participation import UNTESTED, untested_plan
 from transforms.participation_known import ENROLLED, KNOWN, is_chosen_grade
 from transforms.suppress import Dimensions, SuppressionRule, protect
@@ -58,9 +59,7 @@ def decide_untested(con: DuckDBPyConnection, plan: CellPlan, rule: Suppression) 
     for system in systems.fetchall():
         cells = _cells_of(con, system)
         splits = org_splits(con, system, f"{UNTESTED_CELLS}_parts")
-        con.register("untested_decided", shown_cells(cells, splits, plan, rule))
-        con.execute(f"INSERT INTO {UNTESTED_DECISIONS} SELECT * FROM untested_decided")
-        con.unregister("untested_decided")
+        insert_rows(con, UNTESTED_DECISIONS, shown_cells(cells, splits, plan, rule))
     return UNTESTED_DECISIONS
 
 
@@ -83,9 +82,8 @@ def shown_cells(
 
 
 def _cells_of(con: DuckDBPyConnection, system: Sequence[object]) -> pd.DataFrame:
-    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     return con.execute(
-        f"SELECT * FROM {UNTESTED_CELLS} WHERE {where} ORDER BY cell_id", list(system)
+        f"SELECT * FROM {UNTESTED_CELLS} WHERE {OF_SYSTEM} ORDER BY cell_id", list(system)
     ).df()
 
 

@@ -17,15 +17,9 @@ import numpy as np
 import pandas as pd
 
 from transforms.suppress_choice import Chooser, Sets
-from transforms.suppress_lines import (
-    ALL,
-    CellsDoNotAddUp,
-    Dimensions,
-    Ints,
-    System,
-    build_system,
-)
+from transforms.suppress_lines import ALL, CellsDoNotAddUp, Dimensions, System, build_system
 from transforms.suppress_rule import SuppressionRule
+from transforms.suppress_sets import Ints
 from transforms.suppress_tiers import Counts, Shown, choose_shown, counts_of
 
 __all__ = ["CellsDoNotAddUp", "Dimensions", "SuppressionRule", "protect"]
@@ -47,9 +41,13 @@ def protect(
     what is shown: no suppressed cell's n, no suppressed or coded cell's number of proficient
     students, no level that is not shown; and no difference of two shown cells of which one lies in
     the other has fewer than `minimum_n` students. In no sum with a shown parent do the hidden
-    children together have fewer than `minimum_n` students, or fewer than `interval` who are
-    proficient, or who are not; nor, where levels are shown, above or below any level. Cells that
-    hold the same students share the decision.
+    children together have fewer than `minimum_n` students.
+
+    Of what shown children leave of a shown parent, at least `interval` may be proficient and as
+    many may not, by all that exact and coded rates of them tell; where levels are shown, at least
+    `interval` are at each level, and as many at the others. So it is between two shown cells of
+    which one lies in the other. Only what the parent tells of all its students, as by a rate near
+    0 or 100, is told of the hidden ones too. Cells that hold the same students share the decision.
 
     Args:
         cells: one assessment, subject, school year and test window; a row per non-empty cell, with
@@ -110,9 +108,7 @@ def _usefulness(cells: pd.DataFrame, dimensions: Dimensions, system: System) -> 
     width = _width_of_level(cells, system)
     rank = np.where(kind > 0, kind * (int(width.max(initial=0)) + 1) + width, 0)
     count = np.bincount(system.set_of_cell, minlength=system.set_count)
-    nothing = np.zeros(len(system.set_of_part))
-    is_one = system.greatest(groups <= 1, nothing)
-    return system.greatest(rank, nothing), 2 * count + is_one
+    return system.greatest(rank), 2 * count + system.greatest(groups <= 1)
 
 
 def _count_split(cells: pd.DataFrame, columns: Iterable[str]) -> Ints:
@@ -142,7 +138,7 @@ def _describe(
     reason = pd.Series(pd.NA, index=cells.index, dtype="string")
     reason[suppressed] = "complementary"
     reason[primary] = "primary"
-    side = np.where(2 * counts.proficient <= counts.students, "bottom", "top")
+    side = np.where(counts.is_bottom, "bottom", "top")
     coding = np.where(shown.rate[of_cell] | suppressed, "exact", side[of_cell])
     limit = np.where(shown.half, HALF, counts.limit)[of_cell]
     return pd.DataFrame(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from transforms.suppress_closure import Closure, Rest
+from transforms.suppress_closure import Closure, IndexedLines, Rest
 from transforms.suppress_elimination import Solved, solve_lines
 from transforms.suppress_knowledge import Knowledge
 from transforms.suppress_sets import Flags, Ints, row_hashes
@@ -69,6 +69,7 @@ class Chooser:
         """
         self._sets, self._basis = sets, matrix if basis is None else basis
         self._unions, self._lines = _with_small_unions(matrix, sets.students, minimum_n)
+        self._indexed = IndexedLines(self._lines)
 
     def shown(self, ask: Ask) -> Flags:
         """Returns which of the asked sets are shown.
@@ -79,14 +80,13 @@ class Chooser:
         guarded = self._guarded(ask)
         turn = self.turns(ask)
         order = _in_turn(turn, ask.asked)
-        rest = self._with_unions(ask.rest)
-        closure = Closure(self._lines, rest)
+        closure = Closure(self._indexed, self._with_unions(ask.rest))
         first = _shown_line_by_line(closure, order, guarded.tolist())
         guarded[list(closure.left_too_little)] = True
         solved = _solve(self._basis, self._unions, turn, first)
         knowledge = Knowledge(solved, first, guarded)
-        again = Closure(self._lines, rest)
-        return _one_by_one(order, again, knowledge, guarded.tolist())[: len(ask.asked)]
+        closure.clear()
+        return _one_by_one(order, closure, knowledge, guarded.tolist())[: len(ask.asked)]
 
     def turns(self, ask: Ask) -> Ints:
         """Ranks sets: by use, by worth, trouble and doublings of n, and by n; the unasked last."""

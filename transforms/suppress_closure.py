@@ -7,13 +7,12 @@ are left to `Knowledge` (suppress_knowledge.py).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-from transforms.suppress_sets import Flags, Ints
+from transforms.suppress_sets import Flags, Ints, only_parents
 
 # Numbers of one set are kept as digits of one whole number, so that they are added in one step.
 DIGIT = 32
@@ -34,22 +33,46 @@ class Rest:
     least: int
 
 
+class IndexedLines:
+    """The lines of a system, as they are looked through for one statistic after another.
+
+    of_set: the lines that each set is in.
+    sizes: how many sets each line has.
+    totals: the sum of the numbers of each line's sets.
+    parents: the set that each line says is the sum of others, see `only_parents`.
+    children: a row per line and a column per set: 1 for each child.
+    """
+
+    def __init__(self, matrix: sparse.csr_array) -> None:
+        """Takes a row per line and a column per set: 1 for the parent, -1 for each child."""
+        held = (matrix != 0).astype(np.float64).tocsr()
+        by_set = held.tocsc()
+        numbers, starts = by_set.indices.tolist(), by_set.indptr.tolist()
+        self.of_set = [numbers[start:end] for start, end in itertools.pairwise(starts)]
+        self.sizes: list[int] = np.diff(held.indptr).tolist()
+        self.totals: list[int] = (held @ np.arange(matrix.shape[1])).astype(np.int64).tolist()
+        self.parents: list[int] = only_parents(matrix).tolist()
+        self.children = (matrix < 0).astype(np.float64)
+
+
 class Closure:
     """What is known, closed under the lines; of each line how many unknown sets are left."""
 
-    def __init__(self, lines: sparse.csr_array, rest: Rest | None = None) -> None:
+    def __init__(self, lines: IndexedLines, rest: Rest | None = None) -> None:
         """Starts with nothing known; with `rest`, what lines leave open is looked at as well."""
-        count = lines.shape[1]
-        held = (lines != 0).astype(np.float64).tocsr()
-        self.known = [False] * count
-        self._left: list[int] = np.diff(held.indptr).tolist()
-        # The sum of the numbers of those that are left: of the last one, its number.
-        self._sum: list[int] = (held @ np.arange(count)).astype(np.int64).tolist()
-        by_set = held.tocsc()
-        numbers, starts = by_set.indices.tolist(), by_set.indptr.tolist()
-        self._lines_of = [numbers[start:end] for start, end in itertools.pairwise(starts)]
+        self._lines = lines
         self._open = None if rest is None else _Open(lines, rest)
+        self.clear()
+
+    def clear(self) -> None:
+        """Starts again with nothing known."""
+        self.known = [False] * len(self._lines.of_set)
+        self._left = self._lines.sizes.copy()
+        # The sum of the numbers of those that are left: of the last one, its number.
+        self._sum = self._lines.totals.copy()
         self.left_too_little: set[int] = set()
+        if self._open is not None:
+            self._open.clear()
 
     def learn(self, chosen: int, guarded: list[bool]) -> list[int] | None:
         """Takes a set for known, and returns all that is new; nothing is changed for None.
@@ -65,7 +88,7 @@ class Closure:
             if not self._strike(new, guarded, learnt):
                 self._restore(learnt, done + 1)
                 return None
-        if self._open is not None and not self._open.learn(learnt, self):
+        if self._open is not None and not self._open.learn(learnt, self.known):
             self._restore(learnt, len(learnt))
             self.left_too_little.add(chosen)
             return None
@@ -74,23 +97,19 @@ class Closure:
     def forget(self, learnt: list[int]) -> None:
         """Takes back what was learnt last."""
         if self._open is not None:
-            self._open.forget(learnt, self)
+            self._open.forget(learnt)
         self._restore(learnt, len(learnt))
-
-    def lines_of(self, chosen: int) -> list[int]:
-        """Returns the lines that a set is in."""
-        return self._lines_of[chosen]
 
     def _gives_away_next(self, chosen: int, guarded: list[bool]) -> bool:
         left, total = self._left, self._sum
         return any(
-            left[line] == 2 and guarded[total[line] - chosen] for line in self._lines_of[chosen]
+            left[line] == 2 and guarded[total[line] - chosen] for line in self._lines.of_set[chosen]
         )
 
     def _strike(self, new: int, guarded: list[bool], learnt: list[int]) -> bool:
         """Strikes a known set from its lines; returns whether no guarded set is the last of one."""
         safe = True
-        for line in self._lines_of[new]:
+        for line in self._lines.of_set[new]:
             self._left[line] -= 1
             self._sum[line] -= new
             last = self._sum[line]
@@ -104,7 +123,7 @@ class Closure:
         for number, old in enumerate(learnt):
             self.known[old] = False
             if number < struck:
-                for line in self._lines_of[old]:
+                for line in self._lines.of_set[old]:
                     self._left[line] += 1
                     self._sum[line] += old
 
@@ -112,40 +131,44 @@ class Closure:
 class _Open:
     """Of each line what its unknown children leave open together."""
 
-    def __init__(self, lines: sparse.csr_array, rest: Rest) -> None:
-        children = (lines < 0).astype(np.float64)
-        self._parent = _only_parents(lines)
+    def __init__(self, lines: IndexedLines, rest: Rest) -> None:
+        self._lines_of, self._parents = lines.of_set, lines.parents
         self._least, self._digits = rest.least, range(len(rest.counts))
         self._of_set = _as_digits(rest.counts)
-        self._of_line = _as_digits(np.array([(children @ row) for row in rest.counts]))
+        self._all_of_line = _as_digits(np.array([lines.children @ row for row in rest.counts]))
         self._is_protected: list[bool] = rest.protected.tolist()
-        self._protected: list[int] = (children @ rest.protected).astype(np.int64).tolist()
+        protected = (lines.children @ rest.protected).astype(np.int64)
+        self._all_protected: list[int] = protected.tolist()
         self._is_enough: dict[int, bool] = {0: True}
 
-    def learn(self, learnt: Iterable[int], closure: Closure) -> bool:
+    def clear(self) -> None:
+        """Takes no set for known."""
+        self._of_line = self._all_of_line.copy()
+        self._protected = self._all_protected.copy()
+
+    def learn(self, learnt: list[int], known: list[bool]) -> bool:
         """Takes known sets out; returns whether enough is open still, or nothing is changed."""
-        done = list(learnt)
-        for new in done:
-            self._move(new, closure, -1)
-        if all(self._is_safe(line, closure) for new in done for line in closure.lines_of(new)):
+        for new in learnt:
+            self._move(new, -1)
+        if all(self._is_safe(line, known) for new in learnt for line in self._lines_of[new]):
             return True
-        self.forget(done, closure)
+        self.forget(learnt)
         return False
 
-    def forget(self, learnt: Iterable[int], closure: Closure) -> None:
+    def forget(self, learnt: list[int]) -> None:
         for old in learnt:
-            self._move(old, closure, 1)
+            self._move(old, 1)
 
-    def _move(self, moved: int, closure: Closure, sign: int) -> None:
+    def _move(self, moved: int, sign: int) -> None:
         by, protected = sign * self._of_set[moved], sign * self._is_protected[moved]
-        for line in closure.lines_of(moved):
-            if self._parent[line] != moved:
+        for line in self._lines_of[moved]:
+            if self._parents[line] != moved:
                 self._of_line[line] += by
                 self._protected[line] += protected
 
-    def _is_safe(self, line: int, closure: Closure) -> bool:
-        parent = self._parent[line]
-        if parent < 0 or not closure.known[parent] or not self._protected[line]:
+    def _is_safe(self, line: int, known: list[bool]) -> bool:
+        parent = self._parents[line]
+        if parent < 0 or not known[parent] or not self._protected[line]:
             return True
         total = self._of_line[line]
         if total not in self._is_enough:
@@ -161,13 +184,3 @@ def _as_digits(counts: Ints) -> list[int]:
         shifted = (int(number) << (DIGIT * place) for number in row)
         total = [before + number for before, number in zip(total, shifted, strict=True)]
     return total
-
-
-def _only_parents(lines: sparse.csr_array) -> list[int]:
-    """Returns the one set that each line says is the sum of others; -1 where there are several."""
-    parents = (lines > 0).astype(np.float64).tocsr()
-    several = np.diff(parents.indptr) != 1
-    found = (parents @ np.arange(lines.shape[1])).astype(np.int64)
-    found[several] = -1
-    only: list[int] = found.tolist()
-    return only

@@ -34,18 +34,13 @@ class Knowledge:
         self._place = [0] * len(solved.order)
         for place, chosen in enumerate(solved.order):
             self._place[chosen] = place
-        self._same = list(range(len(solved.order)))
         free = [chosen for chosen in solved.order if first[chosen] and chosen not in self._terms]
         self._show_free(free)
         self._leave_out(free, guarded)
-        self.guard(guarded)
-
-    def guard(self, guarded: Flags) -> None:
-        """Guards these sets from now on, which are not given away so far, in place of others."""
         self._merge_twins()
         self._guarded = [False] * len(self._place)
         for chosen in np.flatnonzero(guarded).tolist():
-            self._guarded[self._same[chosen]] = True
+            self.keep(chosen)
 
     def knows(self, chosen: int) -> bool:
         """Returns whether the set is shown, or follows from those that are."""
@@ -116,7 +111,7 @@ class Knowledge:
         Two sets that are not the same have the same number in one of 2**61 tables.
         """
         twin_of = self._twins()
-        self._same = [twin_of.get(same, (same, 1))[0] for same in self._same]
+        self._same = [twin_of.get(chosen, (chosen, 1))[0] for chosen in range(len(self._place))]
         self._order = [chosen for chosen in self._order if twin_of.get(chosen) == (chosen, 1)]
         kept = ((chosen, self._terms.get(chosen)) for chosen in self._order)
         self._terms = {

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from transforms.cell_plan import Rollup
-from transforms.suppress_nested import nest, nested_pairs
+from transforms.suppress_nested import find_nested, nest, nested_lines
 from transforms.suppress_sets import (
     Flags,
     Ints,
@@ -101,7 +101,7 @@ class System:
     cells a part is the sum (1) and difference (-1) of. `matrix` has a row per line and a column per
     set: 1 for the parent, -1 for each child, and `matrix @ x == 0` for every statistic x that adds
     up over students. `basis` has lines enough that all others are sums of them (`implied_lines`).
-    `nested` has a row for each two sets of which one lies in the other by several steps (1 and -1).
+    `nested` has a row for each two sets of which one lies in the other (1 and -1).
     `organisation` numbers each cell's organisation; `within[a, b]` says that organisation a lies
     within b (itself included).
     """
@@ -120,11 +120,17 @@ class System:
         """How many distinct student sets the cells hold."""
         return int(self.matrix.shape[1])
 
-    def greatest(self, of_cell: NDArray[np.generic], of_part: NDArray[np.generic]) -> Ints:
-        """Returns the greatest number, none of them negative, of each set's cells and parts."""
+    def greatest(
+        self, of_cell: NDArray[np.generic], of_part: NDArray[np.generic] | None = None
+    ) -> Ints:
+        """Returns the greatest number of each set's cells and parts, where there is none 0.
+
+        None of the numbers is negative. Without `of_part` that of every part is 0.
+        """
         greatest = np.zeros(self.set_count, dtype=np.int64)
         np.maximum.at(greatest, self.set_of_cell, of_cell.astype(np.int64))
-        np.maximum.at(greatest, self.set_of_part, of_part.astype(np.int64))
+        if of_part is not None:
+            np.maximum.at(greatest, self.set_of_part, of_part.astype(np.int64))
         return greatest
 
 
@@ -145,7 +151,7 @@ def build_system(
     """
     # A message names cells by their keys: whatever else a cell has may tell about its students.
     cells = cells[[*PLACE, *dimensions.columns, *COUNTS]]
-    grid = encode_cells(cells, dimensions)
+    grid = _encode_cells(cells, dimensions)
     members = _collect_members(cells, grid, splits, dimensions)
     step = _steps(members, grid)
     within = _within(step)
@@ -160,15 +166,15 @@ def build_system(
         functools.cache(lambda column: _numbers(cells, grid, dimensions, column)),
     )
     ties = tie(keyed, dimensions.apart, met)
-    contained = _contained(within, step)
-    nest(ties, keyed, contained, grid.span, nested_below)
+    nested = find_nested(keyed, _contained(within, step), grid.span, nested_below)
+    nest(ties, nested, nested_below)
     members, parts = _tied(members, ties), ties.matrix()
     _require_sums(cells, members, parts)
     sets, matrix = merge_equal_sets(members, len(cells) + parts.shape[0])
     basis = line_matrix(members.of_lines(~implied_lines(members)), sets)
     of_cell, of_part = np.split(sets, [len(cells)])
-    nested = nested_pairs(keyed, contained, sets, grid.span, nested_below)
-    return System(of_cell, of_part, parts, matrix, basis, nested, grid.organisation, within)
+    pairs = nested_lines(nested, sets)
+    return System(of_cell, of_part, parts, matrix, basis, pairs, grid.organisation, within)
 
 
 def _tied(members: Members, ties: Ties) -> Members:
@@ -191,7 +197,7 @@ def _numbers(
     return dict(zip(_text(cells[column]).tolist(), number.tolist(), strict=True))
 
 
-def encode_cells(cells: pd.DataFrame, dimensions: Dimensions) -> Grid:
+def _encode_cells(cells: pd.DataFrame, dimensions: Dimensions) -> Grid:
     """Returns the cells as integer codes; raises CellsDoNotAddUp where a cell is there twice."""
     level, levels = pd.factorize(_text(cells["org_level"]))
     own, ids = pd.factorize(_text(cells["org_id"]))

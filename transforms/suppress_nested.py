@@ -11,57 +11,62 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from transforms.suppress_sets import Ints
+from transforms.suppress_sets import Flags, Ints
 from transforms.suppress_ties import KeyedCells, Ties
 
 
-def nest(
-    ties: Ties, cells: KeyedCells, within: sparse.csr_array, span: int, minimum_n: int
-) -> None:
-    """Adds a part for each difference of two cells that may be shown and are nearly the same.
+@dataclass(frozen=True)
+class Nested:
+    """Cells that may be shown, and the wider ones that they lie in: positions.
+
+    No two of them hold the same students. `is_far` says where more than one step lies between, so
+    that no line may have both.
+    """
+
+    narrow: Ints
+    wide: Ints
+    is_far: Flags
+
+
+def find_nested(cells: KeyedCells, within: sparse.csr_array, span: int, minimum_n: int) -> Nested:
+    """Returns each two cells of which one lies in the other.
 
     Args:
-        ties: takes the parts: what a wider cell has more than one within it, 1 to minimum_n - 1
-            students, where more than one step lies between.
         cells: of one system.
         within: which organisation lies within which, itself included: 1 for one split, 2 for more.
         span: of the keys of one organisation.
         minimum_n: smaller cells are never shown.
     """
-    if not minimum_n:
-        return
     shown = np.flatnonzero(cells.students >= minimum_n)
-    at = pd.Index(cells.key)
-    for narrow, wide in _nested(cells, at, within, shown, span):
-        left = cells.students[wide] - cells.students[narrow]
-        few = (left > 0) & (left < minimum_n)
-        for one, other in zip(wide[few].tolist(), narrow[few].tolist(), strict=True):
-            ties.separate([one], [other])
+    found = [np.zeros((3, 0), dtype=np.int64)]
+    found += [np.stack(pair) for pair in _nested(cells, pd.Index(cells.key), within, shown, span)]
+    narrow, wide, steps = np.concatenate(found, axis=1)
+    apart = cells.students[wide] > cells.students[narrow]
+    return Nested(narrow[apart], wide[apart], steps[apart] > 1)
 
 
-def nested_pairs(
-    cells: KeyedCells, within: sparse.csr_array, sets: Ints, span: int, minimum_n: int
-) -> sparse.csr_array:
-    """Returns a row for each two sets that may be shown, one of cells within the other's: 1 and -1.
+def nest(ties: Ties, nested: Nested, minimum_n: int) -> None:
+    """Adds a part for what a wider cell has more than one within it, where that is too few."""
+    left = ties.students[nested.wide] - ties.students[nested.narrow]
+    few = nested.is_far & (left < minimum_n)
+    for one, other in zip(nested.wide[few].tolist(), nested.narrow[few].tolist(), strict=True):
+        ties.separate([one], [other])
+
+
+def nested_lines(nested: Nested, sets: Ints) -> sparse.csr_array:
+    """Returns a row for each two sets of students, the wide one (1) and the narrow one (-1).
 
     Args:
-        cells: of one system, with `students`.
-        within: which organisation lies within which, itself included.
-        sets: of each cell.
-        span: of the keys of one organisation.
-        minimum_n: smaller cells are never shown.
+        nested: cells of one system.
+        sets: of each cell, and of each part that is none.
     """
-    chosen = np.flatnonzero(cells.students >= minimum_n)
-    found = [np.zeros((2, 0), dtype=np.int64)]
-    for narrow, wide in _nested(cells, pd.Index(cells.key), within, chosen, span):
-        apart = cells.students[wide] > cells.students[narrow]
-        found.append(np.stack([sets[wide[apart]], sets[narrow[apart]]]))
-    wide, narrow = np.unique(np.concatenate(found, axis=1), axis=1)
+    wide, narrow = np.unique(np.stack([sets[nested.wide], sets[nested.narrow]]), axis=1)
     rows = np.arange(len(wide))
     ends = np.concatenate([rows, rows]), np.concatenate([wide, narrow])
     sign = np.repeat([1.0, -1.0], len(wide))
@@ -70,8 +75,8 @@ def nested_pairs(
 
 def _nested(
     cells: KeyedCells, at: pd.Index, within: sparse.csr_array, chosen: Ints, span: int
-) -> Iterator[tuple[Ints, Ints]]:
-    """Yields (narrow, wide) of the chosen cells and those that they lie in by several steps."""
+) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Yields (narrow, wide, steps) of the chosen cells and those that they lie in."""
     split = cells.codes[chosen] > 0
     patterns, of_cell = np.unique(split, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
@@ -83,8 +88,9 @@ def _nested(
             key = cells.key[narrow][cell] - less[cell] + step
             for keys in (key, *_rolled_up(cells, narrow[cell], left_out, key)):
                 wide = at.get_indexer(keys)
-                found = (wide >= 0) & (splits + len(left_out) > 1)
-                yield narrow[cell[found]], wide[found]
+                steps = splits + len(left_out)
+                found = (wide >= 0) & (steps > 0)
+                yield narrow[cell[found]], wide[found], steps[found]
 
 
 def _rolled_up(cells: KeyedCells, narrow: Ints, left_out: list[int], key: Ints) -> Iterator[Ints]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -23,3 +27,26 @@ class SuppressionRule:
         (300, 1.0),
     )
     interval: int = 3
+
+
+def band_limits(
+    n: NDArray[np.number], bands: Iterable[tuple[int, float]], below: float
+) -> NDArray[np.float64]:
+    """Returns the limit, in percent, of the band that each number of students is in.
+
+    Args:
+        n: of each group.
+        bands: (n, limit) as of `SuppressionRule.extreme_bands`, in any order.
+        below: the limit of groups smaller than any band begins with.
+    """
+    smallest, limits = (np.array(part) for part in zip(*sorted(bands), strict=True))
+    band = np.searchsorted(smallest, n, side="right") - 1
+    return np.where(band < 0, below, limits[band])
+
+
+def is_near_end(
+    part: NDArray[np.number], whole: NDArray[np.number], limit: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Returns where `part` is within `limit` percent of `whole` from none or all of it."""
+    # Products, not quotients: at a limit 100 * 2 / 10 must be exactly 20.
+    return 100.0 * np.minimum(part, whole - part) <= limit * whole

@@ -98,10 +98,17 @@ def line_matrix(members: Members, set_of_cell: Ints) -> sparse.csr_array:
     sign = np.where(np.arange(len(row)) < several.sum(), 1.0, -1.0)
     shape = (lines, int(set_of_cell.max(initial=-1)) + 1)
     matrix = sparse.csr_array((sign, (row, column)), shape=shape)
-    return matrix[first_of_each(matrix)]
+    return matrix[_first_of_each(matrix)]
 
 
-def first_of_each(matrix: sparse.csr_array) -> Ints:
+def only_parents(matrix: sparse.csr_array) -> Ints:
+    """Returns the one set that each line says is the sum of others; -1 where there is not one."""
+    parents = (matrix > 0).astype(np.float64).tocsr()
+    found = (parents @ np.arange(matrix.shape[1])).astype(np.int64)
+    return np.where(np.diff(parents.indptr) == 1, found, -1)
+
+
+def _first_of_each(matrix: sparse.csr_array) -> Ints:
     """Returns the rows that are not empty, one of those that are equal (by a 64-bit hash)."""
     hashed = row_hashes(matrix)[1]
     filled = np.diff(matrix.indptr) > 0

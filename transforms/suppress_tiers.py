@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from transforms.suppress_choice import Ask, Chooser
 from transforms.suppress_closure import Rest
-from transforms.suppress_lines import Flags, Ints, System
+from transforms.suppress_lines import System
 from transforms.suppress_repair import FULL, HALF, HIDDEN, Repair, Told
-from transforms.suppress_rule import SuppressionRule
+from transforms.suppress_rule import SuppressionRule, band_limits, is_near_end
+from transforms.suppress_sets import Flags, Ints
 from transforms.suppress_widening import Protection, Widening
 
 HAS_RATE = "has_rate"
@@ -42,6 +43,11 @@ class Counts:
     is_cell: Flags
     limit: NDArray[np.float64]
     is_extreme: Flags
+
+    @property
+    def is_bottom(self) -> Flags:
+        """Whether at most half are proficient, so that a coded rate is told from 0 on."""
+        return 2 * self.proficient <= self.students
 
 
 @dataclass(frozen=True)
@@ -71,11 +77,9 @@ def counts_of(cells: pd.DataFrame, system: System, rule: SuppressionRule) -> Cou
     levels = [of_sets(cells[c].to_numpy()) for c in cells.columns if c.startswith(LEVEL)]
     has_rate = cells[HAS_RATE].to_numpy() if HAS_RATE in cells else nothing == 0
     rated = system.greatest(has_rate, np.full(len(system.set_of_part), has_rate.any()))
-    is_cell = system.greatest(nothing + 1, np.zeros(len(system.set_of_part)))
-    limit = _limits(students, rule)
-    nearest = np.minimum(proficient, students - proficient)
-    # Products, not quotients: at a limit 100 * 2 / 10 must be exactly 20.
-    is_extreme = (100.0 * nearest <= limit * students) & (limit > 0) & (rated > 0)
+    is_cell = system.greatest(nothing + 1)
+    limit = band_limits(students, rule.extreme_bands, below=0.0)
+    is_extreme = is_near_end(proficient, students, limit) & (limit > 0) & (rated > 0)
     some = [level for level in levels if level.any()]
     return Counts(
         students,
@@ -108,7 +112,7 @@ def _rates_and_numbers(
     may: Flags,
     rule: SuppressionRule,
 ) -> Ints:
-    """Returns of each set whether its number is shown, and whether its rate is.
+    """Returns the state of each set: HIDDEN, its number and half, or its number and rate (FULL).
 
     What is lowered is guarded the next time, so that it does not follow from the others.
     """
@@ -116,20 +120,19 @@ def _rates_and_numbers(
     small = counts.students < rule.minimum_n
     told = _told(counts)
     numbered = may & counts.has_rate
-    lowered = np.zeros(len(may), dtype=bool)
-    rate = chooser.shown(_ask_rates(counts, may, lowered, rule))
-    number = chooser.shown(_ask_numbers(may, rate, rate | numbered, small))
+    state = np.where(may, FULL, HIDDEN)
+    rate, lowered = may, np.zeros_like(may)
     while True:
+        # Only of what was shown, less that: each time there is less, so it comes to an end.
+        rate = chooser.shown(_ask_rates(counts, rate, lowered, rule))
+        number = (state > HIDDEN) & (rate | numbered)
+        number = chooser.shown(_ask_numbers(may, rate, number, small))
         full = rate | (number & counts.is_extreme & ~lowered)
         before = np.where(full, FULL, np.where(number, HALF, HIDDEN))
         state = widening.lowered(repair.lowered(before, told), told)
         if np.array_equal(state, before):
             return state
-        # Only of what was shown, less that: each time there is less, so it comes to an end.
         lowered = lowered | (full & (state < FULL))
-        rate = chooser.shown(_ask_rates(counts, rate & ~lowered, lowered, rule))
-        number = (state > HIDDEN) & (rate | numbered)
-        number = chooser.shown(_ask_numbers(may, rate, number, small))
 
 
 def _ask_numbers(may: Flags, rate: Flags, asked: Flags, small: Flags) -> Ask:
@@ -166,13 +169,13 @@ def _open_levels(repair: Repair, counts: Counts, shown: Flags) -> Flags:
 
 
 def _ask_rates(counts: Counts, may: Flags, lowered: Flags, rule: SuppressionRule) -> Ask:
-    """Asks for every rate that is not extreme, and has not been lowered."""
+    """Asks for every rate that may be shown, is not extreme, and has not been lowered."""
     small = counts.students < rule.minimum_n
     is_coded = counts.is_extreme & ~small
     proficient = np.where(counts.has_rate, counts.proficient, counts.students)
     others = np.where(counts.has_rate, counts.students - counts.proficient, counts.students)
     rest = Rest(np.array([proficient, others]), small, rule.interval)
-    return Ask(may & ~is_coded, small | is_coded | lowered, rest=rest)
+    return Ask(may & ~is_coded & ~lowered, small | is_coded | lowered, rest=rest)
 
 
 def _told(counts: Counts) -> Told:
@@ -183,10 +186,9 @@ def _told(counts: Counts) -> Told:
     """
     n, k = counts.students, counts.proficient
     edge = np.floor(counts.limit * n / 100.0).astype(np.int64)
-    is_bottom, is_extreme = 2 * k <= n, counts.is_extreme
-    half = np.where(is_bottom, [0 * n, n // 2], [n // 2 + 1, n])
-    code = np.where(is_bottom, [0 * n, edge], [n - edge, n])
-    low, high = np.where(is_extreme, code, [k, k])
+    half = np.where(counts.is_bottom, [0 * n, n // 2], [n // 2 + 1, n])
+    code = np.where(counts.is_bottom, [0 * n, edge], [n - edge, n])
+    low, high = np.where(counts.is_extreme, code, [k, k])
     return Told(
         np.where(counts.has_rate, [half[0], low], 0),
         np.where(counts.has_rate, [half[1], high], n),
@@ -203,10 +205,3 @@ def _ask_levels(counts: Counts, rate: Flags, rule: SuppressionRule) -> Ask:
     asked = rate & counts.has_rate & (levels > 0).all(axis=0) & (len(levels) > 1)
     small = counts.students < rule.minimum_n
     return Ask(asked, ~asked, rest=Rest(levels, small, rule.interval) if len(levels) else None)
-
-
-def _limits(students: Ints, rule: SuppressionRule) -> NDArray[np.float64]:
-    """Returns the limit of each number's band, 0 below the first."""
-    smallest, limits = (np.array(part) for part in zip(*sorted(rule.extreme_bands), strict=True))
-    band = np.searchsorted(smallest, students, side="right") - 1
-    return np.where(band < 0, 0.0, limits[band])

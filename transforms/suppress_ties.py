@@ -20,13 +20,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
 from transforms.cell_pairs import MET
+from transforms.suppress_sets import Ints
 
-Ints = NDArray[np.int64]
 Edge = tuple[int, int]
 
 
@@ -41,7 +40,6 @@ class KeyedCells:
     """
 
     students: Ints
-
     organisation: Ints
     codes: Ints
     strides: Ints

@@ -16,9 +16,10 @@ import pandas as pd
 from configs.errors import PublicationHeld
 from configs.mart_models import Marts
 from transforms.cell_pairs import codes_met
+from transforms.cell_tables import insert_rows
 from transforms.cells import CELLS, CellPlan
 from transforms.listing import listed_hidden
-from transforms.organisations import SYSTEM, org_splits
+from transforms.organisations import OF_SYSTEM, SYSTEM, org_splits
 from transforms.suppress import CellsDoNotAddUp, Dimensions, SuppressionRule, protect
 
 DECISIONS, LISTED = "decisions", "listed"
@@ -56,19 +57,13 @@ def decide(con: duckdb.DuckDBPyConnection, plan: CellPlan, marts: Marts) -> Deci
     asked = Asked(dimensions, _rule(marts), plan.codes)
     given = (_cells_of(con, plan, system) for system in systems)
     for system, (decided, listed) in zip(systems, _protect_all(given, asked), strict=True):
-        _insert(con, DECISIONS, decided)
-        _insert(con, LISTED, listed.assign(**dict(zip(SYSTEM, system, strict=True))))
+        insert_rows(con, DECISIONS, decided)
+        insert_rows(con, LISTED, listed.assign(**dict(zip(SYSTEM, system, strict=True))))
     return Decided()
 
 
 def _own_key(plan: CellPlan) -> tuple[str, ...]:
     return ("org_level", "org_id", *plan.group_columns)
-
-
-def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: pd.DataFrame) -> None:
-    con.register("coming", rows)
-    con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM coming")
-    con.unregister("coming")
 
 
 def _rule(marts: Marts) -> SuppressionRule:
@@ -87,12 +82,11 @@ def _cells_of(
     A cell has a rate where each student has a level; of an assessment without levels none has.
     """
     levelled = " + ".join(["0", *(f"n_level_{k}" for k in plan.levels)])
-    where = " AND ".join(f"{column} = ?" for column in SYSTEM)
     levels = (f"n_level_{k}" for k in plan.levels)
     columns = ("cell_id", "org_level", "org_id", *plan.group_columns, *levels)
     cells = con.execute(
         f"SELECT {', '.join(columns)}, n_tested, coalesce(n_proficient, 0) AS n_proficient, "
-        f"n_tested = {levelled} AS has_rate FROM {CELLS} WHERE {where} ORDER BY cell_id",
+        f"n_tested = {levelled} AS has_rate FROM {CELLS} WHERE {OF_SYSTEM} ORDER BY cell_id",
         list(system),
     ).df()
     met = codes_met(con, CELLS, (*plan.one_way, *plan.crossed), system)

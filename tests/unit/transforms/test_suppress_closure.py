@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from transforms.suppress_closure import Closure
+from transforms.suppress_closure import Closure, IndexedLines
 
 # Sets 0 = 1 + 2, 2 = 3 + 4.
-CHAIN = sparse.csr_array(np.array([[1.0, -1, -1, 0, 0], [0, 0, 1, -1, -1]]))
+CHAIN = IndexedLines(sparse.csr_array(np.array([[1.0, -1, -1, 0, 0], [0, 0, 1, -1, -1]])))
 NOBODY = [False] * 5
 
 
@@ -33,3 +33,11 @@ def test_what_gives_a_guarded_set_away_is_refused_and_nothing_is_changed(guarded
     assert lines.learn(1, [number == guarded for number in range(5)]) is None
     assert lines.known == [True, False, False, True, False]
     assert sorted(lines.learn(1, NOBODY)) == [1, 2, 4]
+
+
+def test_a_cleared_closure_knows_nothing_and_learns_the_same_again():
+    lines = Closure(CHAIN)
+    learnt = [lines.learn(number, NOBODY) for number in (3, 0, 1)]
+    lines.clear()
+    assert lines.known == NOBODY
+    assert [lines.learn(number, NOBODY) for number in (3, 0, 1)] == learnt
