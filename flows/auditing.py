@@ -59,7 +59,11 @@ def show_audit(context: Context, asked: Asked, *, as_json: bool) -> int:
         exact_seconds=asked.exact_seconds,
         absent_is_empty=asked.absent_is_empty,
     )
-    path = write_falls(context, audit)
+    path = None
+    if audit.falls:
+        path = write_falls(context, audit)
+    else:
+        remove_falls(context)
     if as_json:
         typer.echo(json.dumps(as_record(audit, path), indent=2))
     else:
@@ -92,9 +96,14 @@ def require_marts(folder: Path) -> None:
         )
 
 
+def falls_path(context: Context) -> Path:
+    """Return where the falls of the last attack are named; no file where it found none."""
+    return context.workspace.marts_restricted / "audit" / "falls.csv"
+
+
 def write_falls(context: Context, audit: Audit) -> Path:
     """Leave every fall in a file that its owner alone reads; it names cells and holds no number."""
-    path = context.workspace.marts_restricted / "audit" / "falls.csv"
+    path = falls_path(context)
     path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     with whole_file(path, context.workspace.work) as part:
         part.touch(PRIVATE_FILE)
@@ -106,7 +115,12 @@ def write_falls(context: Context, audit: Audit) -> Path:
     return path
 
 
-def as_record(audit: Audit, path: Path) -> dict[str, object]:
+def remove_falls(context: Context) -> None:
+    """Let no file name cells that an attack before found: now nothing falls."""
+    falls_path(context).unlink(missing_ok=True)
+
+
+def as_record(audit: Audit, path: Path | None) -> dict[str, object]:
     """Return what was found as a record."""
     return {
         "falls": len(audit.falls),
@@ -117,11 +131,11 @@ def as_record(audit: Audit, path: Path) -> dict[str, object]:
         "protected": audit.protected,
         "seconds": round(audit.seconds, 1),
         "first": [dict(zip(COLUMNS, _row(one), strict=True)) for one in first_falls(audit)],
-        "path": str(path),
+        "path": None if path is None else str(path),
     }
 
 
-def audit_lines(audit: Audit, path: Path) -> Iterator[str]:
+def audit_lines(audit: Audit, path: Path | None) -> Iterator[str]:
     """Yield what was found as lines for a terminal."""
     from validation.audit.result import KINDS
 

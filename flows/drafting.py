@@ -21,6 +21,7 @@ from flows.draft_text import (
     source_text,
     unsure_fields,
 )
+from flows.given_files import require_files
 from transforms.draft_values import fitting_assessments, ordered_levels, proficient_from
 from transforms.drafting import LEVEL, FieldGuess, Guesses, guess
 from transforms.parse import later_year
@@ -73,14 +74,7 @@ def draft(catalogue: Catalogue, request: Request, *, one_file: bool) -> Drafted:
     """
     name = _name(catalogue, request)
     _require_table(catalogue, request.table)
-    if not request.file.is_file():
-        raise UsageError(
-            "NO_SUCH_FILE",
-            where="roci sources draft",
-            found=str(request.file),
-            expected="a file that exists",
-            remedy="check the path",
-        )
+    require_files([request.file], "roci sources draft")
     with request.file.open("rb") as stream:
         sample = _Sample(stream, catalogue, request.table)
         guesses, levels = _with_assessment(name, sample, catalogue)

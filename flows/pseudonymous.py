@@ -10,6 +10,7 @@ import duckdb
 
 from configs.errors import UsageError, listed
 from flows.context import Context
+from flows.stages.export_place import require_export_place
 from flows.stages.marts import STUDENT_ROWS, connect
 from transforms.cell_plan import quoted
 from warehouse.accesses import Access
@@ -54,7 +55,7 @@ def hand_out(
     """
     published = context.publisher.path(mart, "restricted")
     _require_mart(mart, published)
-    _require_place(context, target, outside)
+    require_export_place(context, target, (PARQUET, *ENDINGS), outside=outside)
     pseudonyms = Pseudonyms(context.workspace)
     with connect(context) as con:
         con.execute(f"CREATE VIEW told AS {_rows_sql(published, district)}")
@@ -119,33 +120,4 @@ def _require_mart(mart: str, published: Path) -> None:
             found="no published mart of that name with a row for each student",
             expected=listed(STUDENT_ROWS),
             remedy="choose one of these; `roci marts build` publishes what is not there yet",
-        )
-
-
-def _require_place(context: Context, target: Path, outside: bool) -> None:
-    forms = (PARQUET, *ENDINGS)
-    if target.suffix.lower() not in forms:
-        raise UsageError(
-            "UNKNOWN_ENDING",
-            where=str(target),
-            found=f"ending {target.suffix or '(none)'}",
-            expected=" or ".join(forms),
-            remedy="name the file with one of these endings",
-        )
-    if target.exists():
-        raise UsageError(
-            "FILE_EXISTS",
-            where=str(target),
-            found="a file of that name",
-            expected="a new file",
-            remedy="choose another name, or remove the file first",
-        )
-    protected = context.workspace.quarantine / "exports"
-    if not (outside or target.absolute().resolve().is_relative_to(protected.resolve())):
-        raise UsageError(
-            "UNPROTECTED_EXPORT",
-            where=str(target),
-            found=f"a place outside of {protected}, for rows of single students",
-            expected="a file in that folder, which only its owner reads",
-            remedy="write it there, or add --i-understand and keep the file safe",
         )

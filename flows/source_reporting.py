@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from configs.catalogue import load_catalogue
-from configs.errors import UsageError, listed
+from configs.errors import listed
 from configs.source_models import Layout
 from flows.console import as_table, show_records
 from flows.context import Context
+from flows.given_files import require_files
 
 if TYPE_CHECKING:
     from flows.drafting import Drafted, Request
@@ -112,14 +113,7 @@ def show_source_check(
     """Print what would become of every column and code of a sample, loading nothing."""
     from flows.stages.trial import try_sample
 
-    if not sample.is_file():
-        raise UsageError(
-            "NO_SUCH_FILE",
-            where="--sample",
-            found=str(sample),
-            expected="a file that exists",
-            remedy="check the path",
-        )
+    require_files([sample], "--sample")
     trial = try_sample(context, context.catalogue.source(name), sample, district)
     if as_json:
         typer.echo(json.dumps(asdict(trial), default=str, indent=2))

@@ -6,10 +6,6 @@ without it nobody can try ids against the digests.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import os
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -20,12 +16,11 @@ import sqlalchemy as sa
 from configs.errors import InfrastructureError
 from warehouse import ledger_tables as tables
 from warehouse.database import Database
-from warehouse.files import flush
 from warehouse.lake import PartitionLoad
-from warehouse.workspace import PRIVATE_FILE, Workspace
+from warehouse.secret_keys import make_secret, student_digest
+from warehouse.workspace import Workspace
 
 KEY_FILE = "forgotten.key"
-KEY_BYTES = 32
 GONE = "(forgotten)"
 
 
@@ -84,8 +79,7 @@ class Forgotten:
                 (FORGOTTEN_KEY_GONE).
         """
         plain = student_id.strip().lstrip("0").casefold()
-        told = f"{district_id}\0{plain}".encode("utf-8", "surrogatepass")
-        return hmac.new(self._key, told, hashlib.sha256).hexdigest()
+        return student_digest(self._key, district_id, plain)
 
     def begin(self, asked: Asked, digests: Collection[str]) -> str:
         """Note that a forgetting begins; from now on what it is about is not taken in any more."""
@@ -179,19 +173,8 @@ class Forgotten:
         if not path.exists():
             if self.digests():
                 raise _key_gone(str(path))
-            _make_key(self.workspace)
+            make_secret(path, self.workspace.work)
         return bytes.fromhex(path.read_text(encoding="ascii").strip())
-
-
-def _make_key(workspace: Workspace) -> None:
-    """Leave a new key on the disk before anything is made with it."""
-    part = workspace.work / f"{KEY_FILE}.{secrets.token_hex(8)}"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(secrets.token_hex(KEY_BYTES) + "\n")
-    flush(part)
-    part.replace(workspace.home / KEY_FILE)
-    flush(workspace.home)
 
 
 def _key_gone(place: str) -> InfrastructureError:

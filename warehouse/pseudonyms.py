@@ -8,22 +8,18 @@ undone by trying them all.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from configs.errors import ConfigurationError, UsageError
-from warehouse.files import flush, whole_file
-from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER, Workspace
+from warehouse.secret_keys import SECRET_BYTES, make_secret, replace_secret, student_digest
+from warehouse.workspace import PRIVATE_FOLDER, Workspace
 
 VARIABLE = "ROCI_PSEUDONYM_KEY"
 KEY_FILE = "pseudonym.key"
-SECRET_BYTES = 32
 # Of the digest: enough that no two of a state's students ever meet.
 KEY_LENGTH = 32
 
@@ -46,8 +42,7 @@ class Pseudonyms:
         Raises:
             ConfigurationError: the secret is too short to be one (BAD_PSEUDONYM_KEY).
         """
-        told = f"{district_id or ''}\0{student_id}".encode("utf-8", "surrogatepass")
-        return hmac.new(self._secret, told, hashlib.sha256).hexdigest()[:KEY_LENGTH]
+        return student_digest(self._secret, district_id or "", student_id)[:KEY_LENGTH]
 
     def rotate(self) -> None:
         """Let every student have another key from now on; the old secret is gone for good.
@@ -64,8 +59,7 @@ class Pseudonyms:
                 remedy=f"change {VARIABLE} where it is set, or unset it and rotate again",
             )
         self._make_folder()
-        with whole_file(self.path, self.workspace.work, PRIVATE_FILE) as temporary:
-            _write(temporary)
+        replace_secret(self.path, self.workspace.work)
         self.__dict__.pop("_secret", None)
 
     @cached_property
@@ -74,32 +68,13 @@ class Pseudonyms:
         if given:
             return _long_enough(given.encode(), VARIABLE)
         if not self.path.exists():
-            self._make()
+            self._make_folder()
+            make_secret(self.path, self.workspace.work)
         return _long_enough(self.path.read_bytes(), str(self.path))
-
-    def _make(self) -> None:
-        """Leave a new secret, unless another process has just made one."""
-        self._make_folder()
-        new = self.path.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
-        try:
-            _write(new)
-            os.link(new, self.path)
-            flush(self.path.parent)
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink(missing_ok=True)
 
     def _make_folder(self) -> None:
         self.workspace.secrets.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         self.workspace.secrets.chmod(PRIVATE_FOLDER)
-
-
-def _write(path: Path) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE)
-    with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-        stream.write(secrets.token_hex(SECRET_BYTES))
-    flush(path)
 
 
 def _long_enough(secret: bytes, where: str) -> bytes:

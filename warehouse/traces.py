@@ -12,7 +12,7 @@ import re
 import sqlite3
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +20,8 @@ from io import SEEK_END
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, BinaryIO
+
+from warehouse.sqlite_bytes import texts_within
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,10 +37,16 @@ LONG = 8
 # As a word of its own, or anywhere in records of fixed width.
 SHORT = 5
 DISTRICT = "district_id"
+NEVER = "false"
+# SQLite has no whole numbers from here on: of an id no digits would be left.
+NO_NUMBER = 1 << 63
 PARQUET, SQLITE, GZIP, ZIP = b"PAR1", b"SQLite format 3\x00", b"\x1f\x8b", b"PK\x03\x04"
 UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 # A text without any of them has records of fixed width.
 _PARTING = re.compile(rb"[,\t|^;<>{}\"=]")
+# Declared types of SQLite's columns in which a number becomes text; and ids that may be numbers.
+_OF_TEXT = re.compile(r"(?i)(?!.*INT).*(?:CHAR|CLOB|TEXT)")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _SPOILT = (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError)
 
 
@@ -73,6 +81,19 @@ class Search:
         """Return the pattern of any of the ids as a word, without looking around; null for none."""
         told = "|".join(re.escape(one) for one in sorted(self.ids) if len(one) >= SHORT)
         return f"(?i)(?:^|[^0-9A-Za-z])0*(?:{told})(?:[^0-9A-Za-z]|$)" if told else None
+
+    @cached_property
+    def _spellings(self) -> tuple[str, ...]:
+        """Return the ids that are looked for in text, their ASCII letters small."""
+        told = (one.encode("utf-8").lower().decode("utf-8") for one in self.ids)
+        return tuple(sorted(one for one in told if len(one) >= SHORT))
+
+    @cached_property
+    def _numbers(self) -> tuple[int | float, ...]:
+        """Return those of them that a database may hold as a number, the least first."""
+        told = filter(_NUMBER.fullmatch, self._spellings)
+        numbers = (float(one) if "." in one else int(one) for one in told)
+        return tuple(sorted(one for one in numbers if one < NO_NUMBER))
 
     @cached_property
     def _words(self) -> re.Pattern[bytes] | None:
@@ -152,7 +173,13 @@ class Search:
         """Return in how many blocks the pattern is met; words are never cut by a block's end."""
         if pattern is None:
             return 0
-        return sum(pattern.search(block) is not None for block in _blocks(stream, encoding))
+        blocks = filter(self._may_stand_in, _blocks(stream, encoding))
+        return sum(pattern.search(block) is not None for block in blocks)
+
+    def _may_stand_in(self, block: bytes) -> bool:
+        """Return whether the bytes of an id stand in a block: told far faster than by a pattern."""
+        small = block.lower()
+        return any(one.encode("utf-8") in small for one in self._spellings)
 
     def _in_parquet(self, stream: BinaryIO) -> int:
         """Return how many values are, or hold, one of them, those in the footer among them.
@@ -202,23 +229,52 @@ class Search:
         return pc.sum(pc.match_substring_regex(texts, self.words)).as_py() or 0
 
     def _in_sqlite(self, path: Path) -> int:
+        within = texts_within(path, [one.encode("utf-8") for one in self._spellings])
+        texts = [one for one in self._spellings if within is None or one.encode("utf-8") in within]
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as con:
             con.text_factory = lambda raw: raw.decode("utf-8", "replace")
             tables = con.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
-            rows = (row for (name,) in tables for row in self._rows(con, name))
+            rows = (row for (name,) in tables for row in self._rows(con, name, texts))
             return sum(self.in_text("\n".join(map(str, row))) for row in rows)
 
-    def _rows(self, con: sqlite3.Connection, table: str) -> sqlite3.Cursor:
-        """Return the rows in which one of the ids stands, perhaps within another number."""
-        columns = [row[1] for row in con.execute(f"PRAGMA table_info({_named(table)})")]
-        ids = sorted(one.lower() for one in self.ids if len(one) >= SHORT)
-        tests = [f"instr(lower({_named(name)}), ?)" for name in columns for _ in ids]
-        query = f"SELECT * FROM {_named(table)} WHERE ({' OR '.join(tests) or 'false'})"
-        values = ids * len(columns)
-        if self.district_id is not None and DISTRICT in columns:
-            query += f" AND coalesce({DISTRICT}, ?) = ?"
-            values += [self.district_id, self.district_id]
+    def _rows(
+        self, con: sqlite3.Connection, table: str, texts: Collection[str]
+    ) -> Iterable[tuple[object, ...]]:
+        """Return the rows in which one of the ids stands, perhaps within another number.
+
+        `texts`: those ids that stand anywhere in the file as text.
+        """
+        columns = con.execute(f"PRAGMA table_info({_named(table)})").fetchall()
+        tests = [self._test(_named(name), kind, texts) for _, name, kind, *_ in columns]
+        tests = [one for one in tests if one != NEVER]
+        if not tests:
+            return []
+        query = f"SELECT * FROM {_named(table)} WHERE ({' OR '.join(tests)})"
+        values = {f"id{number}": one for number, one in enumerate(self._spellings)}
+        if self.district_id is not None and DISTRICT in [name for _, name, *_ in columns]:
+            values["own"] = self.district_id
+            query += f" AND coalesce({DISTRICT}, :own) = :own"
         return con.execute(query, values)
+
+    def _test(self, column: str, kind: str, texts: Collection[str]) -> str:
+        """Return SQL that is true where an id stands in a column; `:id0` and so on are the ids.
+
+        To make text of every number would take longer than all else, so a number is an id where it
+        is equal to it; what stands behind its point is none. Columns of text hold no numbers.
+        """
+        ids = [(f":id{number}", one) for number, one in enumerate(self._spellings)]
+        is_cased = any(one != one.upper() for one in texts)
+        spelt = f"lower({column})" if is_cased else column
+        within = " OR ".join(f"instr({spelt}, {mark})" for mark, one in ids if one in texts)
+        if _OF_TEXT.match(kind) or not self._numbers:
+            return within or NEVER
+        equal = ", ".join(f"{one}, -{one}" for one in self._numbers)
+        least = self._numbers[0]
+        # Told first, as most numbers are small; to SQLite text is larger than any number.
+        is_large = f"({column} >= {least} OR {column} <= -{least})"
+        is_number = f"typeof({column}) IN ('integer', 'real')"
+        told = f"CASE WHEN {is_number} THEN {column} IN ({equal}) ELSE {within or NEVER} END"
+        return f"({is_large} AND {told})"
 
 
 def _pattern(ids: Collection[str], shortest: int, form: bytes) -> re.Pattern[bytes] | None:

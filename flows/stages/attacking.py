@@ -23,18 +23,20 @@ ACHIEVEMENT = "mart_achievement"
 def require_nothing_follows(context: Context, folder: Path, slices: Sequence[str]) -> None:
     """Attack the reporting marts of a folder, those slices of them that are new.
 
-    Every cell that can be computed is named in restricted/audit/falls.csv.
+    Every cell that can be computed is named in restricted/audit/falls.csv; where nothing holds the
+    publication, a file of an attack before goes.
 
     Raises:
         PublicationHeld: AUDIT_FALLS.
     """
-    from flows.auditing import write_falls
+    from flows.auditing import remove_falls, write_falls
     from validation.audit.folder import audit_what_follows
 
     parts = {slice_parts(name) for name in slices}
     audit = audit_what_follows(folder, context.catalogue, lambda name: _slice_of(name) in parts)
     falls = [fall for fall in audit.falls if _holds(fall)]
     if not falls:
+        remove_falls(context)
         return
     path = write_falls(context, audit)
     kinds = sorted({fall.kind for fall in falls})

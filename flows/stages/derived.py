@@ -14,7 +14,7 @@ from flows.stages.planning import BuildPlan
 from flows.stages.protecting import proven
 from flows.stages.sliced_marts import in_order_of_slices
 from flows.stages.students import GROUP_BREAKS
-from flows.stages.told import relate_achievement
+from flows.stages.told import ToldAchievement
 from transforms.breaks import breaks_relation
 from transforms.cell_plan import CellPlan
 from transforms.cells import build_cells
@@ -51,6 +51,7 @@ class Derived:
     con: duckdb.DuckDBPyConnection
     writer: MartWriter
     cells: CellPlan
+    told: ToldAchievement
     _gaps_of: dict[str, Gaps] = field(default_factory=dict)
     _vendors_of: dict[str, str] = field(default_factory=dict)
 
@@ -100,7 +101,7 @@ class Derived:
 
     def _growth(self, area: MartArea, students: str) -> None:
         """Write growth and transitions; without a mart of achievement there is nothing to grow."""
-        achievement = relate_achievement(self.con, self.writer, self.cells, area)
+        achievement = self.told.of(area)
         if achievement is None:
             return
         growth = self._built_growth(area, students, achievement)

@@ -12,6 +12,7 @@ from configs.errors import UsageError
 from configs.models import CodeWords
 from configs.source_models import Source
 from flows.context import Context
+from flows.stages.export_place import exports, require_export_place
 from transforms.pieces import UNPARSED
 from warehouse.accesses import Access
 from warehouse.ledger_records import RejectedReason
@@ -76,17 +77,8 @@ def export_rows(
             outside of quarantine/exports without the person saying that they know what it holds.
     """
     exported = exported_rows(context, load_id)
-    protected = context.workspace.quarantine / "exports"
-    path = target if target is not None else protected / f"{load_id}{WORKBOOK}"
-    _require_fit(path)
-    if not understood and not path.resolve().is_relative_to(protected.resolve()):
-        raise UsageError(
-            "UNPROTECTED_EXPORT",
-            where=str(path),
-            found=f"a place outside of {protected}, for rows that hold students' data",
-            expected="a file in that folder, which only its owner reads",
-            remedy="leave the file's name out, or add --i-understand and keep the file safe",
-        )
+    path = target if target is not None else exports(context) / f"{load_id}{WORKBOOK}"
+    require_export_place(context, path, ENDINGS, outside=understood)
     codes = context.catalogue.codes
     sheets = [_rows_sheet(context, load_id, exported), _words_sheet(exported, codes)]
     write_spreadsheet(path, sheets)
@@ -146,25 +138,6 @@ def reason_words(
     if reason.field is not None and reason.field in read_from:
         field += f" (column {read_from[reason.field]})"
     return f"{reason.code}{field}: {words.meaning if words else ''}"
-
-
-def _require_fit(path: Path) -> None:
-    if path.suffix.lower() not in ENDINGS:
-        raise UsageError(
-            "UNKNOWN_ENDING",
-            where=str(path),
-            found=f"the ending {path.suffix or '(none)'}",
-            expected=" or ".join(ENDINGS),
-            remedy="name a file with one of these endings",
-        )
-    if path.exists():
-        raise UsageError(
-            "FILE_EXISTS",
-            where=str(path),
-            found="a file of that name, in which somebody may have corrected rows",
-            expected="a name that is free",
-            remedy="remove or rename it, or name another file",
-        )
 
 
 def _rows_sheet(context: Context, load_id: str, exported: Exported) -> Sheet:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from configs.errors import FileRefused, InfrastructureError, RociError, UsageError
+from configs.errors import FileRefused, InfrastructureError, RociError
 from configs.source_models import Source
 from flows.context import Context
 from flows.faults import unexpected
+from flows.given_files import require_files
 from flows.outcome import FetchOutcome, LoadOutcome
 from flows.stages.archives import Unpacked, several_files, unpacked
 from flows.stages.arrivals import ArchivedFile, Arrival, files_of, in_landing, refuse, told_as
@@ -284,15 +285,7 @@ def ingest_files(
     """
     source = context.catalogue.source(source_name)
     paths = list(paths)
-    missing = [str(path) for path in paths if not (path.is_file() or _is_roster(path, source))]
-    if missing:
-        raise UsageError(
-            "NO_SUCH_FILE",
-            where="roci ingest",
-            found=", ".join(missing),
-            expected="files that exist",
-            remedy="check the path",
-        )
+    require_files((one for one in paths if not _is_roster(one, source)), "roci ingest")
     named = [one for path in paths for one in _each_named(context, source, path)]
     take = partial(_named_taken, context, source, district_id)
     taken, waiting = in_turn(named, Taken(), take)

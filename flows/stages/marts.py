@@ -149,6 +149,7 @@ def _write_cells(
     from flows.stages.derived import Derived
     from flows.stages.partners import write_comparison
     from flows.stages.protecting import decide
+    from flows.stages.told import ToldAchievement
 
     marts = context.catalogue.marts
     decided = decide(con, cells, marts)
@@ -157,9 +158,10 @@ def _write_cells(
         writer.sliced(name, "restricted", sql)
     for name, sql in students_of_concern(context, con, cells).items():
         writer.sliced(name, "restricted", sql)
-    derived = Derived(context, plan, con, writer, cells)
+    told = ToldAchievement(con, writer, cells)
+    derived = Derived(context, plan, con, writer, cells, told)
     derived.write("restricted", STUDENTS, decided.decisions)
-    write_comparison(context, con, writer, cells, "restricted")
+    write_comparison(context, writer, told, "restricted")
     students = STUDENTS
     if plan.keeps_back:
         students = count_released(context, plan, con)
@@ -168,7 +170,7 @@ def _write_cells(
     for name, sql in reporting_sql(cells, marts, decided, participation).items():
         writer.sliced(name, "reporting", sql)
     derived.write("reporting", students, decided.decisions)
-    write_comparison(context, con, writer, cells, "reporting")
+    write_comparison(context, writer, told, "reporting")
 
 
 def open_writer(

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from flows.context import Context
 from flows.stages.students import GROUP_BREAKS
-from flows.stages.told import relate_achievement
+from flows.stages.told import ToldAchievement
 from transforms.breaks import breaks_relation
-from transforms.cell_plan import CellPlan
 from transforms.comparison import (
     ComparisonInputs,
     build_comparison,
@@ -24,11 +21,7 @@ if TYPE_CHECKING:
 
 
 def write_comparison(
-    context: Context,
-    con: duckdb.DuckDBPyConnection,
-    writer: MartWriter,
-    plan: CellPlan,
-    area: MartArea,
+    context: Context, writer: MartWriter, told: ToldAchievement, area: MartArea
 ) -> None:
     """Write the comparisons of an area, from its own mart of achievement of all years.
 
@@ -39,7 +32,7 @@ def write_comparison(
     if not (network.partner_schools or network.networks):
         return
     suffix = "_unsuppressed" if area == "restricted" else ""
-    achievement = relate_achievement(con, writer, plan, area)
+    achievement, con, plan = told.of(area), told.con, told.plan
     if achievement is None:
         return
     con.register("comparison_breaks", breaks_relation(context.catalogue.assessments))

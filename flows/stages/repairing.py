@@ -13,6 +13,7 @@ import duckdb
 
 from configs.errors import UsageError, listed
 from flows.context import Context
+from flows.given_files import require_files
 from flows.load_key import changed_parts
 from flows.stages.corrections import changes, laid_over, read_corrections
 from flows.stages.exporting import columns_of_fields, exported_rows
@@ -75,14 +76,7 @@ def take_corrections(context: Context, load_id: str, path: Path, changed_by: str
         UsageError: there is no such file, it is not of that load, or another file has taken the
             place of the load's.
     """
-    if not path.is_file():
-        raise UsageError(
-            "NO_SUCH_FILE",
-            where="roci quarantine replay",
-            found=str(path),
-            expected="a file that exists",
-            remedy="check the path",
-        )
+    require_files([path], "roci quarantine replay")
     load = context.ledger.load(load_id)
     source = context.catalogue.source(load.source)
     file = origin_of(load)

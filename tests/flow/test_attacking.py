@@ -66,4 +66,7 @@ def test_once_the_fault_is_gone_the_next_build_publishes(context, tmp_path, monk
         patched.setattr(protecting, "protect", small_cells_only)
         held = load(context, results(tmp_path / "results.csv", 50, level=EACH_LEVEL))
     assert held.state == "held"
+    falls = context.workspace.marts_restricted / "audit" / "falls.csv"
+    assert falls.exists()
     assert run_build(context, everything=False, engine="direct").build.state == "published"
+    assert not falls.exists()

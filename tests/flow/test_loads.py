@@ -6,7 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -33,21 +33,8 @@ from warehouse import publish
 from warehouse.ledger import Ledger
 
 CLOSED_PORT = "postgresql://nobody@127.0.0.1:1/none"
-DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 EXACT = "_unsuppressed"
 WHOLE = f"org_level = 'all' AND {whole()}"
-
-
-@pytest.fixture(params=DATABASES)
-def either_context(
-    request: pytest.FixtureRequest, workspace_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Context]:
-    """A workspace whose ledger and SQL marts are in SQLite, then one in PostgreSQL."""
-    if request.param == "postgresql":
-        monkeypatch.setenv("ROCI_DATABASE_URL", request.getfixturevalue("postgres_url"))
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 def ingest(context: Context, *files: Path, source: str = "results_csv") -> RunOutcome:

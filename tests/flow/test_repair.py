@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -29,23 +29,12 @@ from flows.stages.repairing import Repair, Trial, take_corrections
 from flows.stages.retrying import as_it_came
 from tests.command_line import environment
 from tests.flow.small_files import RESULTS_HEADER, results
-from tests.flow.test_loads import DATABASES, everyone, mart
+from tests.flow.test_loads import everyone, mart
 from transforms.mending import NO_MENDS
 from warehouse.formulas import harmless
 
 PERSON = "Invented Person"
 Cells = dict[str, str]
-
-
-@pytest.fixture(params=DATABASES)
-def either_context(
-    request: pytest.FixtureRequest, workspace_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Context]:
-    if request.param == "postgresql":
-        monkeypatch.setenv("ROCI_DATABASE_URL", request.getfixturevalue("postgres_url"))
-    opened = open_context()
-    yield opened
-    opened.database.close()
 
 
 def ingest(context: Context, file: Path, source: str = "results_csv") -> LoadOutcome:

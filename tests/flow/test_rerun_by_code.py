@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from configs.catalogue import SHIPPED
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.mapping import Mapping
 from flows.running import run_again, run_ingest
 from flows.source_reporting import show_mapping
 from flows.standing import stale_loads
+from tests.flow.as_configured import opened
 from tests.flow.small_files import results
 
 UNKNOWN = "UNKNOWN_CODE"
@@ -25,16 +25,6 @@ def site(workspace_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("ROCI_CONFIG", str(tmp_path / "site"))
     (tmp_path / "site").mkdir()
     return tmp_path / "site"
-
-
-@contextmanager
-def opened() -> Iterator[Context]:
-    """Open the workspace with the configuration as it is now."""
-    context = open_context()
-    try:
-        yield context
-    finally:
-        context.database.close()
 
 
 def ingest(context: Context, file: Path) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +12,12 @@ import yaml
 from configs.catalogue import SHIPPED
 from configs.errors import ConfigurationError, UsageError
 from configs.references import UNSET
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.drafting import Request, draft, faults_of, write
 from flows.reporting import show_status
 from flows.running import run_again, run_backfill, run_ingest, run_nightly
 from flows.source_reporting import show_source_check, show_sources
+from tests.flow.as_configured import opened
 from tests.flow.small_files import RESULTS_HEADER, results
 from tests.flow.vendor_file import vendor_file
 
@@ -30,16 +30,6 @@ def site(workspace_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("ROCI_CONFIG", str(tmp_path / "site"))
     (tmp_path / "site" / "sources").mkdir(parents=True)
     return tmp_path / "site"
-
-
-@contextmanager
-def opened() -> Iterator[Context]:
-    """Open the workspace with the configuration as it is now."""
-    context = open_context()
-    try:
-        yield context
-    finally:
-        context.database.close()
 
 
 def quill(site: Path, participation: str) -> None:

@@ -64,6 +64,16 @@ def test_a_fall_exits_1_and_is_named_by_group_on_the_terminal_and_in_a_private_f
     } in rows
 
 
+def test_an_audit_that_finds_nothing_leaves_no_file_of_an_earlier_one(context, tmp_path, capsys):
+    path = context.workspace.marts_restricted / "audit" / "falls.csv"
+    show_audit(context, asked(marts(tmp_path / "leaking", LEAKING)), as_json=False)
+    assert path.exists()
+    capsys.readouterr()
+    show_audit(context, asked(marts(tmp_path / "safe", SAFE)), as_json=True)
+    assert not path.exists()
+    assert json.loads(capsys.readouterr().out)["path"] is None
+
+
 def test_json_has_the_counts_of_each_kind(context, tmp_path, capsys):
     folder = marts(tmp_path / "m", LEAKING)
     assert show_audit(context, asked(folder), as_json=True) == 1

@@ -117,7 +117,6 @@ def test_growth_that_does_not_add_up_holds_the_publication(monkeypatch, tmp_path
     path = tmp_path / "mart.parquet"
     con.execute(f"COPY (SELECT 1 AS n) TO '{path}'")
     writer = SimpleNamespace(written=lambda *_: path)
-    monkeypatch.setattr(derived, "relate_achievement", lambda *_: "achievement")
     catalogue = SimpleNamespace(assessments={}, marts=MARTS)
     write = derived.Derived(
         SimpleNamespace(catalogue=catalogue),
@@ -125,6 +124,7 @@ def test_growth_that_does_not_add_up_holds_the_publication(monkeypatch, tmp_path
         con,
         writer,
         CellPlan((), ("prior_status",), {}),
+        SimpleNamespace(of=lambda _: "achievement"),
         {"students": SimpleNamespace()},
         {"students": "vendor_cells"},
     )

@@ -85,14 +85,81 @@ def test_a_short_id_is_no_word_of_a_text(tmp_path: Path):
     assert Search.of(["512", STUDENT]).too_short == 1
 
 
-@pytest.mark.parametrize("value", [STUDENT, int(STUDENT), f"see {STUDENT}.", "00" + STUDENT])
-def test_a_value_of_a_database_is_found_as_a_word(value: object, tmp_path: Path):
-    path = tmp_path / "a.sqlite"
+KINDS = ["", "TEXT", "INTEGER", "REAL", "NUMERIC", "BLOB", "BOOLEAN", "CHARINT"]
+
+
+def database(path: Path, kind: str, value: object) -> Path:
+    path.unlink(missing_ok=True)
     with closing(sqlite3.connect(path)) as con:
-        con.execute("CREATE TABLE t (district_id TEXT, a)")
+        con.execute(f"CREATE TABLE t (district_id TEXT, a {kind})")
         con.execute("INSERT INTO t VALUES ('2', ?)", [value])
         con.commit()
+    return path
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [
+    STUDENT, int(STUDENT), -int(STUDENT), float(STUDENT), f"see {STUDENT}.", "00" + STUDENT,
+    STUDENT.encode(),
+])  # fmt: skip
+def test_a_value_of_a_database_is_found_as_a_word(value: object, kind: str, tmp_path: Path):
+    path = database(tmp_path / "a.sqlite", kind, value)
     assert Search.of([STUDENT]).in_file(path)
-    assert Search.of([STUDENT], "2").in_file(path)
+    for others in (["1234567", "zbc12"], ["abc12"], []):
+        assert Search.of([*others, STUDENT], "2").in_file(path)
+        assert Search.of([*others, STUDENT]).in_file(path)
     assert Search.of([STUDENT], "1").in_file(path) == 0
     assert Search.of(["00001"], "2").in_file(path) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", [
+    "1" + STUDENT, int("1" + STUDENT), float(STUDENT + "1"), 0, None, "", "AB12C9", 0.5,
+])  # fmt: skip
+def test_another_value_of_a_database_is_not_the_id(value: object, kind: str, tmp_path: Path):
+    path = database(tmp_path / "a.sqlite", kind, value)
+    for district in ("2", None):
+        assert Search.of(["490001", "ab12c"], district).in_file(path) == 0
+    assert Search.of([STUDENT, "ab12c"], "2").in_file(path) == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_letters_of_an_id_are_large_or_small_in_a_database(kind: str, tmp_path: Path):
+    path = database(tmp_path / "a.sqlite", kind, "is Ab12C.")
+    assert Search.of(["aB12c"], "2").in_file(path)
+    assert Search.of(["90001", "AB12C"], "2").in_file(path)
+
+
+@pytest.mark.parametrize("kind", ["", "TEXT", "BLOB"])
+def test_a_text_is_a_text_though_it_looks_like_a_small_number(kind: str, tmp_path: Path):
+    path = database(tmp_path / "a.sqlite", kind, f"0.{STUDENT}")
+    assert Search.of([STUDENT], "2").in_file(path)
+
+
+def test_what_stands_behind_the_point_of_a_number_is_no_id(tmp_path: Path):
+    path = database(tmp_path / "a.sqlite", "REAL", 0.410131)
+    assert Search.of(["410131"]).in_file(path) == 0
+
+
+def test_an_id_with_a_point_is_found_in_a_database(tmp_path: Path):
+    for kind, value in (("REAL", 410131.5), ("", 410131.5), ("TEXT", "410131.5")):
+        path = database(tmp_path / "a.sqlite", kind, value)
+        assert Search.of(["410131.5"], "2").in_file(path)
+        assert Search.of(["410132.5"], "2").in_file(path) == 0
+
+
+def test_the_least_whole_number_is_no_fault(tmp_path: Path):
+    path = database(tmp_path / "a.sqlite", "INTEGER", -(2**63))
+    assert Search.of([STUDENT, "9" * 400, "9" * 400 + ".5"], "2").in_file(path) == 0
+
+
+def test_an_id_too_long_for_a_number_is_found_in_a_database(tmp_path: Path):
+    for value in ("9" * 25, 2**63 - 1):
+        path = database(tmp_path / "a.sqlite", "NUMERIC" if isinstance(value, int) else "", value)
+        assert Search.of([str(value)], "2").in_file(path)
+
+
+def test_the_ids_letters_are_large_or_small_in_a_text_of_many_blocks(tmp_path: Path):
+    (tmp_path / "a").write_bytes(b"id,x\n" + b"7,1\n" * (1 << 18) + b"aB12c,1\n")
+    assert Search.of(["Ab12C"]).in_file(tmp_path / "a")
+    assert Search.of(["Ab12"]).in_file(tmp_path / "a") == 0
