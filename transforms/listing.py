@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from transforms.suppress_sets import Flags, Ints
 
@@ -131,7 +132,7 @@ def _coded(column: pd.Series, known: Sequence[str]) -> Ints:
     return np.array([place[str(value)] for value in values], dtype=np.int64)[codes]
 
 
-def _rows(lattice: _Lattice, pattern: Pattern) -> Ints:
+def _rows(lattice: _Lattice, pattern: Pattern) -> NDArray[np.int32]:
     """Returns the organisation and the code of every column of each key that is listed."""
     found = (
         _candidates(lattice, pattern) if pattern else np.arange(len(lattice.organisations))[:, None]
