@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -15,11 +16,15 @@ class Suppression(Model):
     extreme_bands: from so many students, a rate so near to 0 or 100 is shown only as the limit.
     interval: whatever can be said of how many students of a hidden group are of a kind (proficient,
         or not; at a level or above) leaves so many open at least.
+    small_moves: what becomes of a published assessment and year of which a cell would move by 1 to
+        minimum_n - 1 students: `publish` at once, or `wait` until a person lets it through or the
+        move is large enough.
     """
 
     minimum_n: int = Field(default=11, ge=10)
     extreme_bands: list[tuple[int, float]]
     interval: int = Field(default=3, ge=1)
+    small_moves: Literal["publish", "wait"] = "publish"
 
 
 class Gaps(Model):

@@ -67,7 +67,7 @@ class Expected(Model):
         return by
 
 
-Notice = Literal["failed", "held", "late", "build_held"]
+Notice = Literal["failed", "held", "late", "build_held", "small_moves"]
 
 
 class Notify(Model):
@@ -79,7 +79,7 @@ class Notify(Model):
     """
 
     urls_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]*$")] = "ROCI_NOTIFY_URLS"
-    about: list[Notice] = ["failed", "held", "late", "build_held"]
+    about: list[Notice] = ["failed", "held", "late", "build_held", "small_moves"]
 
 
 class Retention(Model):

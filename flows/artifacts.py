@@ -69,7 +69,8 @@ def ended(run: RunOutcome) -> str:
     """Return in a few words how a run ended."""
     build = run.build
     marts = f", marts {build.state}" if build is not None and build.state != "unchanged" else ""
-    return run.summary() + marts
+    waiting = len(build.waiting) if build is not None else 0
+    return run.summary() + marts + (f", {waiting} of them waiting" if waiting else "")
 
 
 def explained(context: Context, load_id: str) -> Iterator[str]:

@@ -260,5 +260,29 @@ def marts_build(
     return _finish(run_build(context, everything=everything, engine=_engine(engine)), context, json)
 
 
+@marts_app.command("waiting")
+@told
+def marts_waiting(json: Json = False) -> int:
+    """List what stays as published since few students moved."""
+    from flows.waiting import show_waiting
+
+    return show_waiting(opened(), as_json=json)
+
+
+@marts_app.command("release")
+@told
+def marts_release(
+    assessment: Annotated[str | None, typer.Argument(help="The assessment, such as star.")] = None,
+    year: Annotated[int | None, typer.Option("--year", help="The school year's spring.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that waits.")] = False,
+    json: Json = False,
+) -> int:
+    """Show the new numbers of what waits, although few students moved."""
+    from flows.waiting import release_moves
+
+    context = opened()
+    return _finish(release_moves(context, assessment, year, everything=everything), context, json)
+
+
 if __name__ == "__main__":
     sys.exit(app())

@@ -164,7 +164,18 @@ def _show_build(run: RunOutcome, context: Context) -> None:
         typer.echo(f"\nmarts {build.state}: {build.message}")
     elif build.state == "unchanged":
         typer.echo("\nmarts: unchanged")
+    elif build.state == "waiting":
+        typer.echo("\nmarts: nothing is published, what has changed waits")
     else:
         rows = ", ".join(f"{name} {count:,}" for name, count in sorted(build.marts.items()))
         typer.echo(f"\nmarts published ({build.publication_id}, {build.seconds:.1f} s): {rows}")
         typer.echo(f"  in {context.workspace.marts_reporting} and {context.workspace.docs}")
+    if build.waiting:
+        _show_waiting(context)
+
+
+def _show_waiting(context: Context) -> None:
+    from flows.waiting import waiting_line, waiting_records
+
+    for record in waiting_records(context):
+        typer.echo(f"  waiting:  {waiting_line(record)}")

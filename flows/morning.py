@@ -16,6 +16,7 @@ from flows.expecting import late_arrivals
 from flows.source_reporting import unfinished_line, unfinished_sources
 from flows.standing import stale_loads, still_open
 from flows.unfinished_forgetting import is_forgetting_unfinished
+from flows.waiting import waiting_lines, waiting_records
 from flows.unmatched import unmatched_line, unmatched_students
 from warehouse.ledger_records import Fault, Load, Publication
 
@@ -42,6 +43,7 @@ def status_of(context: Context) -> dict[str, Any]:
         "stale": stale_loads(context, loaded),
         "unfinished": unfinished_sources(context),
         "embargo": embargo_lines(context),
+        "small_moves": waiting_records(context),
         "forgetting_unfinished": is_forgetting_unfinished(context),
         "last_night": _last_night(loaded),
         "publication": _publication(context.ledger.last_publication()),
@@ -94,6 +96,7 @@ def status_lines(status: dict[str, Any]) -> Iterator[str]:
     yield from _stale_line(status["stale"])
     yield from _unfinished_line(status["unfinished"])
     yield from status["embargo"]
+    yield from waiting_lines(status["small_moves"])
     if status["forgetting_unfinished"]:
         yield "what had to be forgotten is not destroyed to its end  -> roci forget --go-on"
     yield _published_line(status)

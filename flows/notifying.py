@@ -17,6 +17,7 @@ from flows.context import Context
 from flows.expecting import late_arrivals
 from flows.outcome import BuildOutcome
 from flows.standing import STOPPED, still_open
+from flows.waiting import waiting_line, waiting_records
 from warehouse.ledger_records import Load
 from warehouse.notices import note_told, told
 
@@ -32,6 +33,7 @@ WORDS: dict[Notice, str] = {
     "held": "held",
     "late": "late",
     "build_held": "publication held",
+    "small_moves": "waiting",
 }
 
 
@@ -98,6 +100,10 @@ def news_of(context: Context, build: BuildOutcome | None) -> Iterator[News]:
             yield _of_load(load, loads)
     if build is not None and build.needs_attention and "build_held" in wanted:
         yield _of_build(context, build)
+    if build is not None and "small_moves" in wanted:
+        for record in waiting_records(context):
+            about = "moves:{assessment}:{school_year}:{since}".format(**record)
+            yield News("small_moves", (about,), f"waiting: {waiting_line(record)}")
     if "late" in wanted:
         for late in late_arrivals(context):
             district = f" of district {late.district_id}" if late.district_id else ""

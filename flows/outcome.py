@@ -50,7 +50,11 @@ class LoadOutcome(Outcome):
 
 @dataclass(frozen=True)
 class BuildOutcome(Outcome):
-    """One publication, or the reason why the last one stays."""
+    """One publication, or the reason why the last one stays.
+
+    `state` is `published`, `unchanged`, `held`, or `waiting`: all that changed are the slices in
+    `waiting`, which stay as published since few students moved. That is no failure.
+    """
 
     publication_id: str | None
     state: str
@@ -60,6 +64,7 @@ class BuildOutcome(Outcome):
     code: str | None = None
     message: str | None = None
     seconds: float = 0.0
+    waiting: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from getpass import getuser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -31,6 +32,9 @@ from flows.stages.intake import (
 from flows.stages.retrying import as_it_came, waves
 from flows.standing import RELEASABLE, STOPPED, done_again, require_state
 from flows.unfinished_forgetting import finish_forgetting
+
+if TYPE_CHECKING:
+    from flows.stages.small_moves import Release
 
 
 def run_nightly(
@@ -163,8 +167,12 @@ def require_mart(name: str) -> None:
         )
 
 
-def run_build(context: Context, *, everything: bool, engine: str) -> RunOutcome:
-    """Build the marts that changed, or all of them."""
+def run_build(
+    context: Context, *, everything: bool, engine: str, release: Release | None = None
+) -> RunOutcome:
+    """Build the marts that changed, or all of them; `release` is only for engine direct."""
+    if release is not None:
+        return _with_build(context, RunOutcome(), everything=everything, release=release)
     if engine == "prefect":
         return _through_prefect(context, "build_marts", {"everything": everything}, None)
     return load_all(context, Taken(), everything=everything)
@@ -186,10 +194,16 @@ def load_all(context: Context, taken: Taken, *, everything: bool = False) -> Run
     return _with_build(context, run, everything=everything)
 
 
-def _with_build(context: Context, run: RunOutcome, *, everything: bool = False) -> RunOutcome:
+def _with_build(
+    context: Context, run: RunOutcome, *, everything: bool = False, release: Release | None = None
+) -> RunOutcome:
     from flows.stages.building import build_marts
+    from flows.stages.small_moves import NOBODY
 
-    build = patiently("marts", partial(build_marts, context, everything=everything))
+    build = patiently(
+        "marts",
+        partial(build_marts, context, everything=everything, release=release or NOBODY),
+    )
     return replace(run, build=build)
 
 

@@ -22,12 +22,20 @@ from flows.stages.agreement import require_agreement
 from flows.stages.attacking import require_nothing_follows
 from flows.stages.marts import KEYS, STUDENT_ROWS, MartFiles, connect, write_marts
 from flows.stages.planning import BuildPlan, plan_build
+from flows.stages.small_moves import (
+    NOBODY,
+    Release,
+    is_as_published,
+    require_room_to_wait,
+    small_moves,
+)
 from warehouse.bulk import quoted as quoted_name
 from warehouse.lake import path_literal
-from warehouse.ledger import MartRecord
+from warehouse.ledger_records import Check, MartRecord
 from warehouse.locks import lock
 from warehouse.publish import Mart, MartArea
 from warehouse.published import Basis
+from warehouse.waits import Wait, end_waits, note_waiting, wait_check
 
 log = logging.getLogger("roci.marts")
 
@@ -36,17 +44,24 @@ WAIT_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Build:
-    """A publication in the making: its id and plan."""
+    """A publication in the making: its id and plan, whom people let through, and what waits."""
 
     publication_id: str
     plan: BuildPlan
+    release: Release = NOBODY
+    waits: tuple[Wait, ...] = ()
+    let_through: tuple[Check, ...] = ()
 
 
-def build_marts(context: Context, *, everything: bool = False) -> BuildOutcome:
+def build_marts(
+    context: Context, *, everything: bool = False, release: Release = NOBODY
+) -> BuildOutcome:
     """Build and publish the slices whose inputs have changed; the others stay as they are.
 
     Afterwards Parquet and SQL hold the same rows. Where lake and ledger disagree, or the marts do
-    not pass their own suite, the last publication stays and the outcome is `held`.
+    not pass their own suite, the last publication stays and the outcome is `held`. Where the site
+    lets small moves wait, slices that move by few students stay as well, unless `release` has
+    them; the outcome is `waiting` where nothing else has changed.
 
     Raises:
         InfrastructureError, OSError: storage or database failed; the last publication stays.
@@ -61,9 +76,10 @@ def build_marts(context: Context, *, everything: bool = False) -> BuildOutcome:
         plan = plan_build(context, everything=everything)
         if plan.nothing_to_do:
             context.ledger.withdraw_held()
+            end_waits(context.ledger)
             return BuildOutcome(None, "unchanged", slices_kept=len(plan.kept))
         publication_id = context.ledger.new_publication_id(context.publisher.shown())
-        outcome = _publish(context, Build(publication_id, plan))
+        outcome = _publish(context, Build(publication_id, plan, release))
     outcome = replace(outcome, seconds=time.perf_counter() - started)
     log.info(
         "publication=%s state=%s slices_built=%d slices_kept=%d seconds=%.2f",
@@ -93,7 +109,7 @@ def _publish(context: Context, build: Build) -> BuildOutcome:
     """Build and publish, or record why the last publication stays."""
     plan, publication_id = build.plan, build.publication_id
     try:
-        marts = _build(context, build)
+        return _build(context, build)
     except PublicationHeld as held:
         context.ledger.record_publication(
             plan.fingerprints, [], publication_id=publication_id, state="held", fault=held
@@ -103,15 +119,18 @@ def _publish(context: Context, build: Build) -> BuildOutcome:
         raise unexpected(broken) from None
     finally:
         context.publisher.discard_staged()
-    rows = {mart.name: mart.rows for mart in marts}
-    return BuildOutcome(publication_id, "published", len(plan.changed), len(plan.kept), rows)
 
 
-def _build(context: Context, build: Build) -> list[MartRecord]:
+def _build(context: Context, build: Build) -> BuildOutcome:
     """Write every mart aside, check what is to be published, then publish and record it."""
-    with connect(context) as con:
-        files = write_marts(context, build.plan, con, build.publication_id)
-        records = [mart_record(con, *named) for named in sorted(files.all.items())]
+    asked, (build, files, records) = build.plan, _written(context, build)
+    waiting = tuple(wait.slice_name for wait in build.waits)
+    kept = len(build.plan.kept)
+    if waiting and is_as_published(context, build.plan, records):
+        noted = note_waiting(
+            context.ledger, build.publication_id, asked.fingerprints, build.waits
+        )
+        return BuildOutcome(noted, "waiting", slices_kept=kept, waiting=waiting)
     basis = basis_of(context, build.plan)
     context.publisher.publish(
         build.publication_id,
@@ -123,7 +142,26 @@ def _build(context: Context, build: Build) -> list[MartRecord]:
     context.ledger.record_publication(
         build.plan.fingerprints, records, publication_id=build.publication_id, basis=basis
     )
-    return records
+    rows = {mart.name: mart.rows for mart in records}
+    built = len(build.plan.changed)
+    return BuildOutcome(
+        build.publication_id, "published", built, kept, rows, waiting=waiting
+    )
+
+
+def _written(context: Context, build: Build) -> tuple[Build, MartFiles, list[MartRecord]]:
+    """Write every mart aside, and again without the slices that have to wait, if there are any."""
+    with connect(context) as con:
+        files = write_marts(context, build.plan, con, build.publication_id)
+        records = [mart_record(con, *named) for named in sorted(files.all.items())]
+        moves = small_moves(context, build.plan, con, files, build.release)
+        build = replace(build, let_through=moves.let_through)
+        if not moves.waits:
+            return build, files, records
+        require_room_to_wait(context, con, files, build.publication_id, moves.waits)
+    context.publisher.discard_staged()
+    plan = build.plan.without([wait.slice_name for wait in moves.waits])
+    return _written(context, replace(build, plan=plan, waits=(*build.waits, *moves.waits)))
 
 
 def _check(context: Context, build: Build, files: MartFiles) -> None:
@@ -152,7 +190,10 @@ def _check(context: Context, build: Build, files: MartFiles) -> None:
     result = run_marts_suite(
         suite, frames, violations, context.workspace.docs, build.publication_id
     )
-    context.ledger.record_checks(build.publication_id, [recorded(c) for c in result.checks])
+    moves = (*map(wait_check, build.waits), *build.let_through)
+    context.ledger.record_checks(
+        build.publication_id, [*(recorded(c) for c in result.checks), *moves]
+    )
     failed = result.failed("hold")
     if failed:
         raise PublicationHeld(
@@ -185,7 +226,7 @@ def _asked_of(suite: Suite, files: MartFiles) -> Suite:
 
 def _marts(context: Context, build: Build, files: MartFiles, area: MartArea) -> dict[str, Mart]:
     """Return what the publisher needs of each mart of an area."""
-    by_slice = bool(build.plan.kept) and not build.plan.gone
+    by_slice = build.plan.stands and bool(build.plan.kept) and not build.plan.gone
     marts = {}
     for name, path in files.of(area).items():
         sliced = by_slice and name in files.sliced

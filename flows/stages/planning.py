@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from configs.catalogue import digest
@@ -31,6 +32,10 @@ class BuildPlan:
     `earlier` are the slices that those look back on, `earlier_partitions` what holds a row of them.
     `whole_changed`: a mart that is always built whole has other inputs than before.
     `embargo`: which results are kept back. `planned_at`: when the inputs were looked at.
+    `waiting`: slices that are kept although their inputs changed (`without`).
+    `published`: the fingerprints of what readers are shown; none where the ledger cannot tell.
+    `stands`: every mart of the last publication is in its place, so that SQL may keep its rows.
+    `live`: every live partition of the results.
     """
 
     fingerprints: dict[str, str]
@@ -43,6 +48,10 @@ class BuildPlan:
     planned_at: datetime | None = None
     earlier: tuple[str, ...] = ()
     earlier_partitions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    waiting: tuple[str, ...] = ()
+    published: dict[str, str] = field(default_factory=dict)
+    stands: bool = True
+    live: tuple[LivePartition, ...] = ()
 
     @property
     def keeps_back(self) -> bool:
@@ -58,6 +67,34 @@ class BuildPlan:
         """Return whether what is published is what would be built."""
         return not (self.changed or self.gone or self.whole_changed)
 
+    def without(self, waiting: Collection[str]) -> BuildPlan:
+        """Return the plan in which these slices are kept as published, to be looked at again.
+
+        Their fingerprints stay those of what is published, so that every later plan has them
+        among the changed, unless their inputs are again what they were.
+        """
+        changed = tuple(name for name in self.changed if name not in waiting)
+        slices = [name for name in self.fingerprints if name not in WHOLE]
+        earlier = slices_before(changed, slices)
+        return replace(
+            self,
+            fingerprints=self.fingerprints | {name: self._as_published(name) for name in waiting},
+            changed=changed,
+            kept=tuple(name for name in slices if name not in changed),
+            partitions=partitions_of_slices(self.live, set(changed)),
+            earlier=earlier,
+            earlier_partitions=partitions_of_slices(self.live, set(earlier)),
+            waiting=(*self.waiting, *sorted(waiting)),
+        )
+
+    def _as_published(self, name: str) -> str:
+        """Return the fingerprint of what is shown of a slice; one of nothing where none is known.
+
+        Nor is it known where it would be today's: what waits must not pass for what is shown.
+        """
+        known = self.published.get(name, "")
+        return known if known != self.fingerprints[name] else ""
+
 
 def plan_build(context: Context, *, everything: bool) -> BuildPlan:
     """Compare the inputs of every slice with those of the last publication."""
@@ -65,6 +102,7 @@ def plan_build(context: Context, *, everything: bool) -> BuildPlan:
     live = context.ledger.live_partitions(RESULTS)
     now = fingerprints(context, live, embargo)
     last = context.ledger.last_publication()
+    is_shown = last is not None and context.publisher.shown() == last.publication_id
     stands = last is not None and not everything and _stands(context, last)
     before = dict(last.slices) if last is not None and stands else {}
     slices = [name for name in now if name not in WHOLE]
@@ -81,6 +119,9 @@ def plan_build(context: Context, *, everything: bool) -> BuildPlan:
         planned_at=planned_at,
         earlier=earlier,
         earlier_partitions=partitions_of_slices(live, set(earlier)),
+        published=dict(last.slices) if last is not None and is_shown else {},
+        stands=stands,
+        live=tuple(live),
     )
 
 
@@ -167,7 +208,7 @@ def _loads_by_year(context: Context, table: str) -> dict[int, list[list[str]]]:
 
 
 def partitions_of_slices(
-    live: list[LivePartition], changed: set[str]
+    live: Sequence[LivePartition], changed: set[str]
 ) -> dict[str, tuple[str, ...]]:
     """Return the partitions that hold a row of these slices, by source."""
     holding: dict[str, list[str]] = defaultdict(list)

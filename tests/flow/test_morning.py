@@ -179,7 +179,7 @@ def test_however_much_waits_there_are_ten_lines():
         "embargo": ["under embargo: star 2026 (loading)  -> roci embargo list"],
         "loads": {"loaded": 31}, "last_night": {f"s{n}": 3 for n in range(9)}, "timezone": "UTC",
         "publication": {"publication_id": "P1", "published_at": at, "code": None},
-        "held_publication": None, "forgetting_unfinished": False,
+        "held_publication": None, "forgetting_unfinished": False, "small_moves": [],
     }  # fmt: skip
     lines = list(status_lines(status))
     assert len(lines) == 10
