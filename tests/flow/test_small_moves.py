@@ -17,7 +17,7 @@ from flows.outcome import BuildOutcome
 from flows.running import run_build, run_ingest
 from flows.stages import building
 from flows.waiting import release_moves
-from tests.flow.small_files import EACH_LEVEL, results
+from tests.flow.small_files import EACH_LEVEL, RESULTS_HEADER, results
 from tests.flow.two_districts import in_sql, rows_of
 from warehouse.ledger import Ledger
 from warehouse.publish import Publisher
@@ -58,16 +58,24 @@ def load(context: Context, path: Path) -> BuildOutcome:
     return run.build
 
 
-def file(tmp_path: Path, name: str, rows: int = 80, **given) -> Path:
-    return results(tmp_path / f"{name}.csv", rows, level=EACH_LEVEL, **given)
+def file(tmp_path: Path, name: str, rows: int = 80, *, year: int = 2024, header=None) -> Path:
+    """Write a year's file; no two years are alike, or the second would be held as the first."""
+    return results(
+        tmp_path / f"{name}.csv", rows, level=EACH_LEVEL, year=year, score=score_of(year),
+        header=header or RESULTS_HEADER,
+    )  # fmt: skip
+
+
+def score_of(year: int) -> int:
+    return 2500 + 10 * (year - 2024)
 
 
 def corrected(tmp_path: Path, name: str, *, year: int = 2024, score: int = 2900) -> Path:
     """Write the file of that year with another score of one student."""
     path = file(tmp_path, name, year=year)
     lines = path.read_text().splitlines()
-    assert lines[1].endswith("2500,1")
-    lines[1] = lines[1].replace("2500,1", f"{score},1")
+    assert lines[1].endswith(f"{score_of(year)},1")
+    lines[1] = lines[1].replace(f"{score_of(year)},1", f"{score},1")
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -125,7 +133,7 @@ def test_the_other_slices_are_published_beside_one_that_waits(waiting, tmp_path)
     two_years(waiting, tmp_path)
     before = numbers(waiting, 2024)
     load(waiting, corrected(tmp_path, "again"))
-    outcome = load(waiting, file(tmp_path, "new", year=2022, score=2480))
+    outcome = load(waiting, file(tmp_path, "new", year=2022))
     assert (outcome.state, outcome.waiting) == ("published", ("results_csv|2024",))
     assert len(numbers(waiting, 2022)) > 10
     assert numbers(waiting, 2024) == before
@@ -210,15 +218,9 @@ def test_what_looks_back_on_a_slice_that_waits_waits_with_it(waiting, tmp_path):
 def test_a_correction_that_is_taken_back_waits_no_more(waiting, tmp_path):
     two_years(waiting, tmp_path)
     load(waiting, corrected(tmp_path, "again"))
-    outcome = load(waiting, file(tmp_path, "back", score=2500, header=_header_in_capitals()))
+    outcome = load(waiting, file(tmp_path, "back", header=f"{RESULTS_HEADER} "))
     assert (outcome.state, outcome.waiting) in {("published", ()), ("unchanged", ())}
     assert status_of(waiting)["small_moves"] == []
-
-
-def _header_in_capitals() -> str:
-    from tests.flow.small_files import RESULTS_HEADER
-
-    return RESULTS_HEADER + " "
 
 
 def test_twice_is_the_same_and_everything_anew_too(waiting, tmp_path):
