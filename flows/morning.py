@@ -16,8 +16,8 @@ from flows.expecting import late_arrivals
 from flows.source_reporting import unfinished_line, unfinished_sources
 from flows.standing import stale_loads, still_open
 from flows.unfinished_forgetting import is_forgetting_unfinished
-from flows.waiting import waiting_lines, waiting_records
 from flows.unmatched import unmatched_line, unmatched_students
+from flows.waiting import waiting_lines, waiting_records
 from warehouse.ledger_records import Fault, Load, Publication
 
 LAST_NIGHT = dt.timedelta(hours=24)

@@ -71,8 +71,8 @@ def waiting_lines(records: Sequence[dict[str, Any]]) -> list[str]:
     more = f" and {len(records) - NAMED} more" if len(records) > NAMED else ""
     since = min(one["since"] for one in records)
     return [
-        f"waiting: {', '.join(names)}{more} as published since {since:%Y-%m-%d}: few students moved "
-        f"({SMALL_MOVES})  -> roci marts waiting"
+        f"waiting: {', '.join(names)}{more} as published since {since:%Y-%m-%d}: few students "
+        f"moved ({SMALL_MOVES})  -> roci marts waiting"
     ]
 
 

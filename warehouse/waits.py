@@ -52,9 +52,7 @@ def slices_waiting(ledger: Ledger) -> list[Wait]:
     told |= (table.c.state == "held") & (table.c.code == SMALL_MOVES)
     number = table.c.publication_id
     query = (
-        sa.select(
-            number, table.c.published_at, check.c.name, check.c.observed, check.c.expected
-        )
+        sa.select(number, table.c.published_at, check.c.name, check.c.observed, check.c.expected)
         .select_from(table.outerjoin(check, (check.c.publication_id == number) & _is_waiting()))
         .where(told)
         .order_by(number.desc())

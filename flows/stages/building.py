@@ -127,9 +127,7 @@ def _build(context: Context, build: Build) -> BuildOutcome:
     waiting = tuple(wait.slice_name for wait in build.waits)
     kept = len(build.plan.kept)
     if waiting and is_as_published(context, build.plan, records):
-        noted = note_waiting(
-            context.ledger, build.publication_id, asked.fingerprints, build.waits
-        )
+        noted = note_waiting(context.ledger, build.publication_id, asked.fingerprints, build.waits)
         return BuildOutcome(noted, "waiting", slices_kept=kept, waiting=waiting)
     basis = basis_of(context, build.plan)
     context.publisher.publish(
@@ -144,9 +142,7 @@ def _build(context: Context, build: Build) -> BuildOutcome:
     )
     rows = {mart.name: mart.rows for mart in records}
     built = len(build.plan.changed)
-    return BuildOutcome(
-        build.publication_id, "published", built, kept, rows, waiting=waiting
-    )
+    return BuildOutcome(build.publication_id, "published", built, kept, rows, waiting=waiting)
 
 
 def _written(context: Context, build: Build) -> tuple[Build, MartFiles, list[MartRecord]]:

@@ -19,11 +19,11 @@ from configs.errors import InfrastructureError
 from flows.context import Context
 from flows.stages.agreement import lake_lock
 from flows.stages.building import build_marts
-from flows.stages.small_moves import Release
 from flows.stages.forget_proof import known_backups, remaining
 from flows.stages.forget_survey import Holdings, survey
 from flows.stages.forget_target import Target, personal_tables
 from flows.stages.slicing import slices_of, view
+from flows.stages.small_moves import Release
 from warehouse.files import whole_file
 from warehouse.forgotten import Asked, Certificate, note_rows_left, note_slices_left
 from warehouse.lake import PartitionLoad

@@ -90,9 +90,7 @@ def small_moves(
     return Moves(waits, tuple(let_through))
 
 
-def _moved(
-    context: Context, con: duckdb.DuckDBPyConnection, files: MartFiles
-) -> dict[str, int]:
+def _moved(context: Context, con: duckdb.DuckDBPyConnection, files: MartFiles) -> dict[str, int]:
     """Return how many cells of each slice moved a little; slices without any are left out."""
     minimum = context.catalogue.marts.suppression.minimum_n
     key = _compare(context, con, files, ACHIEVEMENT)

@@ -159,9 +159,7 @@ def test_status_says_what_waits_since_when_and_what_to_type(waiting, tmp_path):
     assert news.kind == "small_moves" and "results_csv 2024" in news.line
 
 
-def test_what_is_released_is_published_and_who_said_so_is_on_record(
-    waiting, tmp_path, monkeypatch
-):
+def test_what_is_released_is_published_and_who_said_so_is_on_record(waiting, tmp_path, monkeypatch):
     monkeypatch.setattr("flows.waiting.getuser", lambda: "maria")
     two_years(waiting, tmp_path)
     before = numbers(waiting, 2024)
