@@ -48,7 +48,7 @@ def release_check(wait: Wait, by: str) -> Check:
 def slices_waiting(ledger: Ledger) -> list[Wait]:
     """Return the slices that waited at the end of the last build, by name."""
     table, check = tables.publication, tables.check_result
-    told = table.c.state.in_(("published", WAITING))
+    told: sa.ColumnElement[bool] = table.c.state.in_(("published", WAITING))
     told |= (table.c.state == "held") & (table.c.code == SMALL_MOVES)
     number = table.c.publication_id
     query = (

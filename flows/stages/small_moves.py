@@ -25,6 +25,7 @@ from transforms.embargo import slice_rules
 from transforms.moves import moved_cells_sql, moved_levels_sql
 from warehouse.lake import path_literal
 from warehouse.ledger_records import Check, MartRecord
+from warehouse.publish import MartArea
 from warehouse.published import SIDECAR
 from warehouse.waits import Wait, release_check, wait_check
 
@@ -221,7 +222,7 @@ def _of_other_columns(
     """Return the marts built by slice that are published with other columns than they have now."""
     found = set()
     for name, path in files.all.items():
-        area = "reporting" if name in files.reporting else "restricted"
+        area: MartArea = "reporting" if name in files.reporting else "restricted"
         published = context.publisher.path(name, area)
         if name in files.sliced and published.exists():
             now, then = _columns(con, path_literal(path)), _columns(con, path_literal(published))
