@@ -22,12 +22,12 @@ def moved(then: dict, now: dict, levels: str | None = None) -> int:
     """Return how many cells moved a little."""
     types = dict.fromkeys(("n_tested", *SAME_STUDENTS), "float64")
     with duckdb.connect() as con:
-        con.register("then", pd.DataFrame([then]).astype(types))
-        con.register("now", pd.DataFrame([now]).astype(types))
+        con.register("earlier", pd.DataFrame([then]).astype(types))
+        con.register("later", pd.DataFrame([now]).astype(types))
         if levels is not None:
             con.execute(levels)
         relation = "moved_levels" if levels is not None else None
-        rows = con.execute(moved_cells_sql("then", "now", KEY, MINIMUM, relation)).fetchall()
+        rows = con.execute(moved_cells_sql("earlier", "later", KEY, MINIMUM, relation)).fetchall()
     return rows[0][2] if rows else 0
 
 
@@ -65,7 +65,7 @@ def test_levels_are_those_that_both_show():
     )  # fmt: skip
     now = frame.assign(n=[4.0, 7.0, 3.0, 9.0])
     with duckdb.connect() as con:
-        con.register("then", frame)
-        con.register("now", now)
-        found = con.execute(moved_levels_sql("then", "now", KEY)).fetchall()
+        con.register("earlier", frame)
+        con.register("later", now)
+        found = con.execute(moved_levels_sql("earlier", "later", KEY)).fetchall()
     assert found == [("star", 2024, "elm")]
