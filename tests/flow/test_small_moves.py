@@ -11,11 +11,13 @@ from configs.errors import UsageError
 from configs.models import EmbargoRule
 from flows.context import Context, open_context
 from flows.embargo import set_rule
+from flows.forget_told import Order, forget
 from flows.morning import status_lines, status_of
 from flows.notifying import news_of
 from flows.outcome import BuildOutcome
 from flows.running import run_build, run_ingest, run_release
 from flows.stages import building
+from flows.stages.forget_target import Request
 from flows.waiting import release_moves
 from tests.flow.small_files import EACH_LEVEL, RESULTS_HEADER, results
 from tests.flow.two_districts import in_sql, rows_of
@@ -273,6 +275,19 @@ def test_an_embargo_waits_for_nobody(opened, tmp_path):
     outcome = run_build(opened(), everything=False, engine="direct").build
     assert (outcome.state, outcome.waiting) == ("published", ())
     assert numbers(context, 2024) == []
+
+
+def test_a_forgetting_waits_for_nobody(waiting, tmp_path):
+    two_years(waiting, tmp_path)
+    load(waiting, corrected(tmp_path, "again"))
+    student = Request(DISTRICT, None, "9000000001")
+    assert forget(waiting, student, Order(None, True, True), as_json=True) == 0
+    path = waiting.publisher.path("student_result", "restricted")
+    assert rows_of(path, "DISTINCT school_year, count(*)", "true GROUP BY ALL") == [
+        (2023, 79), (2024, 79),
+    ]  # fmt: skip
+    assert rows_of(path, "*", "student_id = '9000000001'") == []
+    assert status_of(waiting)["small_moves"] == []
 
 
 def test_marts_of_other_columns_hold_everything_until_a_person_decides(
