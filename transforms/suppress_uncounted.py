@@ -70,8 +70,9 @@ def _of_three(cells: KeyedCells, split: Flags, three: tuple[int, int, int]) -> t
 def _cells_of_two(cells: KeyedCells, split: Flags, two: tuple[int, ...]) -> pd.DataFrame:
     """Returns `organisation` and the codes of the cells that are split by just these two."""
     chosen = split[:, two].all(axis=1) & (split.sum(axis=1) == len(two))
-    codes = {dimension: cells.codes[chosen, dimension] for dimension in two}
-    return pd.DataFrame({"organisation": cells.organisation[chosen], **codes})
+    found: dict[object, Ints] = {"organisation": cells.organisation[chosen]}
+    found |= {dimension: cells.codes[chosen, dimension] for dimension in two}
+    return pd.DataFrame(found)
 
 
 def uncounted_lines(

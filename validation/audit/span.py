@@ -177,5 +177,5 @@ class _Solver:
 
 
 def _is_zero(tables: Floats) -> Flags:
-    is_zero: Flags = (np.abs(tables) < ZERO).all(axis=1)
+    is_zero: Flags = np.all(np.abs(tables) < ZERO, axis=1)
     return is_zero
