@@ -143,13 +143,6 @@ def bounds_of(view: View, absent_is_empty: bool = False) -> Bounds:
     return bounds
 
 
-def sizes_of(view: View, absent_is_empty: bool = False) -> Interval:
-    """Return the bounds of every cell's students alone."""
-    n = _sizes(view, absent_is_empty)
-    Propagation(view.cells).along(n)
-    return n
-
-
 def _sizes(view: View, absent_is_empty: bool) -> Interval:
     known = view.shown
     n = Interval(np.where(known, view.n, 0), np.where(known, view.n, UNBOUNDED))
