@@ -13,7 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -317,7 +317,7 @@ class _Reader:
         if not path.is_file():
             return {}
         try:
-            content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+            content = _content(path.read_text(encoding="utf-8"))
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             self.faults.append(f"{path}: not YAML: {str(error).splitlines()[0]}")
             return {}
@@ -327,6 +327,12 @@ class _Reader:
             self.faults.append(f"{path}: found {type(content).__name__}, expected keys and values")
             return {}
         return content
+
+
+@lru_cache(maxsize=512)
+def _content(text: str) -> Any:
+    """Return what YAML says, to be read only: whoever tries a change reads the rest once more."""
+    return yaml.load(text, Loader=_Loader)
 
 
 def _counted(what: str, lines: list[str]) -> str:

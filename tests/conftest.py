@@ -68,8 +68,8 @@ def workspace_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def roci(workspace_home: Path) -> Callable[..., Finished]:
     """Run the command line in a process of its own, on the test's workspace."""
 
-    def run(*words: str | Path, **environment: str) -> Finished:
-        return run_roci(words, {"ROCI_HOME": str(workspace_home), **environment})
+    def run(*words: str | Path, fresh: bool = False, **environment: str) -> Finished:
+        return run_roci(words, {"ROCI_HOME": str(workspace_home), **environment}, fresh=fresh)
 
     return run
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from transforms.suppress_sets import Flags, Ints
 
@@ -46,8 +47,10 @@ def listed_hidden(
         and each combination of which every parent is shown.
     """
     lattice = _Lattice.of(cells, splits, columns, shown, codes)
-    found = [_keys(lattice, pattern) for pattern in lattice.patterns]
-    keys = pd.concat(found, ignore_index=True)
+    rows = np.vstack([_rows(lattice, pattern) for pattern in lattice.patterns])
+    keys = lattice.organisations.iloc[rows[:, 0]].reset_index(drop=True)
+    for at, (column, words) in enumerate(zip(columns, lattice.words, strict=True), start=1):
+        keys[column] = pd.Categorical.from_codes(rows[:, at], words)
     return keys[[*PLACE, *columns]]
 
 
@@ -129,17 +132,15 @@ def _coded(column: pd.Series, known: Sequence[str]) -> Ints:
     return np.array([place[str(value)] for value in values], dtype=np.int64)[codes]
 
 
-def _keys(lattice: _Lattice, pattern: Pattern) -> pd.DataFrame:
-    rows = (
+def _rows(lattice: _Lattice, pattern: Pattern) -> NDArray[np.int32]:
+    """Returns the organisation and the code of every column of each key that is listed."""
+    found = (
         _candidates(lattice, pattern) if pattern else np.arange(len(lattice.organisations))[:, None]
     )
-    rows = rows[~_is_in(lattice, pattern, rows)]
-    keys = lattice.organisations.iloc[rows[:, 0]].reset_index(drop=True)
-    for at, column in enumerate(lattice.columns):
-        words = lattice.words[at]
-        of_row = rows[:, 1 + pattern.index(at)] if at in pattern else np.zeros(len(rows), dtype=int)
-        keys[column] = pd.Categorical.from_codes(of_row, words)
-    return keys
+    found = found[~_is_in(lattice, pattern, found)]
+    rows = np.zeros((len(found), 1 + len(lattice.columns)), dtype=np.int32)
+    rows[:, [0, *(1 + at for at in pattern)]] = found
+    return rows
 
 
 def _candidates(lattice: _Lattice, pattern: Pattern) -> Ints:

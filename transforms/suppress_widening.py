@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from transforms.suppress_ranges import UNBOUNDED, Drawn, Lines
+from transforms.suppress_ranges import UNBOUNDED, Drawn, Lines, Traces
 from transforms.suppress_repair import FULL, HALF, HIDDEN, Told
 from transforms.suppress_sets import Flags, Ints
 
 # So many times one told number is taken from behind each range; then two, and so on.
 ROUNDS_OF_EACH = 5
+# Of more told numbers behind a range than so many the first that are met are weighed.
+MOST_WEIGHED = 30
 NEVER = -1
 
 
@@ -110,13 +112,11 @@ class _Search:
         self._draw(np.stack([low.ravel(), high.ravel()]))
         most = 1 + self._rounds // ROUNDS_OF_EACH
         self._rounds += 1
-        narrow = self._narrow(low, high)
+        traces = Traces(self._lines, self._drawn)
         ranks: list[int] = rank.ravel().tolist()
         found: set[int] = set()
-        for count in np.flatnonzero(narrow).tolist():
-            behind = {one for one in self._lines.behind(self._drawn, count) if ranks[one] > NEVER}
-            if len(behind & found) < most:
-                found.update(sorted(behind, key=lambda one: (ranks[one], one))[:most])
+        for count in np.flatnonzero(self._narrow(low, high)).tolist():
+            found.update(_more_behind(traces, count, ranks, found, most))
         return np.array(sorted(found), dtype=np.int64)
 
     def _narrow(self, low: Ints, high: Ints) -> Flags:
@@ -140,6 +140,23 @@ class _Search:
         else:
             self._drawn = self._lines.draw(*told)
         self._told = told
+
+
+def _more_behind(
+    traces: Traces, count: int, ranks: list[int], found: set[int], most: int
+) -> list[int]:
+    """Returns the first by rank behind a range; none where enough of them are found already."""
+    behind, met = set[int](), 0
+    for one in traces.behind(count):
+        if one in found:
+            met += 1
+            if met == most:
+                return []
+        elif ranks[one] > NEVER:
+            behind.add(one)
+            if len(behind) == MOST_WEIGHED:
+                break
+    return sorted(behind, key=lambda one: (ranks[one], one))[: most - met]
 
 
 def _bounds(state: Ints, told: Told) -> tuple[Ints, Ints]:

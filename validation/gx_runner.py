@@ -1,4 +1,4 @@
-"""The only module that speaks to Great Expectations.
+"""The only module that speaks to Great Expectations; `page_view` is what it is given to draw with.
 
 It is told to keep everything in memory, to send nothing, to draw no progress bars, and to keep
 every value of the frames out of its results.
@@ -172,9 +172,11 @@ def _context(docs: Path) -> Any:
         ProgressBarsConfig,
     )
 
+    view = {"module_name": "validation.page_view", "class_name": "PageView"}
     site = {
         "class_name": "SiteBuilder",
         "show_how_to_buttons": False,
+        "site_section_builders": {name: {"view": view} for name in ("expectations", "validations")},
         "store_backend": {
             "class_name": "TupleFilesystemStoreBackend",
             "base_directory": str(docs.resolve()),

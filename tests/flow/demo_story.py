@@ -86,7 +86,7 @@ def told_once(shared: Path) -> DemoStory:
 
 def _play(home: Path) -> dict[str, Any]:
     """Type every command in order; the later ones must change nothing."""
-    commands = {"demo": run_roci(["demo"], {"ROCI_HOME": str(home)})}
+    commands = {"demo": run_roci(["demo"], {"ROCI_HOME": str(home)}, fresh=True)}
 
     def type_in(name: str, *words: str) -> Finished:
         commands[name] = run_roci(words, settings_of(home))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from tests.command_line import environment
+from tests.command_line import Finished, run_roci
 from tests.flow.small_files import results
 
 OTHERS, WRITE = 0o077, 0o022
@@ -29,13 +27,10 @@ NIGHTS = [
 ROWS, BAD_ROWS = 300, 1
 
 
-def roci(home: Path, umask: int, *words: str | Path) -> subprocess.CompletedProcess[str]:
+def roci(home: Path, umask: int, *words: str | Path) -> Finished:
     """Run the command line under an umask."""
     told = {"ROCI_HOME": str(home), "ROCI_CONFIG": str(home.parent / "site")}
-    return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *map(str, words)], env=environment(told), text=True,
-        capture_output=True, timeout=300, check=False, umask=umask,
-    )  # fmt: skip
+    return run_roci(words, told, umask=umask)
 
 
 def modes(home: Path) -> dict[str, int]:
@@ -66,15 +61,15 @@ def test_after_a_nightly_only_published_marts_can_be_read_by_others(umask, engin
     home, site = tmp_path / "home", tmp_path / "site"
     site.mkdir()
     (site / "marts.yml").write_text("sql_student_rows: true\n", encoding="utf-8")
-    assert roci(home, umask, "status").returncode == 0
+    assert roci(home, umask, "status").code == 0
     results(home / "landing" / "few.csv", ROWS, year=2023, bad_rows=BAD_ROWS)
     (home / "landing" / "unknown.csv").write_text("a,b\n1,2\n", encoding="utf-8")
     done = roci(home, umask, "run", "--engine", engine, "--json")
-    states = sorted(load["state"] for load in json.loads(done.stdout)["loads"])
-    assert states == ["failed", "loaded"], done.stderr
-    assert roci(home, umask, "backup", home / "backups" / "all.tar.gz").returncode == 0
-    load = json.loads(roci(home, umask, "quarantine", "list", "--json").stdout)[0]["load_id"]
-    assert roci(home, umask, "quarantine", "export", load).returncode == 0
+    states = sorted(load["state"] for load in json.loads(done.out)["loads"])
+    assert states == ["failed", "loaded"], done.err
+    assert roci(home, umask, "backup", home / "backups" / "all.tar.gz").code == 0
+    load = json.loads(roci(home, umask, "quarantine", "list", "--json").out)[0]["load_id"]
+    assert roci(home, umask, "quarantine", "export", load).code == 0
     found = modes(home)
     assert {"warehouse/restricted.sqlite", "backups/all.tar.gz", "quarantine/exports"} <= set(found)
     assert any(place.startswith("lake/student_result/_delta_log/") for place in found)

@@ -265,5 +265,5 @@ def test_serve_brings_its_server_and_a_stop_leaves_the_schedule_active(tmp_path,
 
 
 def test_serve_refuses_a_port_that_is_none(roci):
-    done = roci("serve", ROCI_PREFECT_PORT="many")
+    done = roci("serve", fresh=True, ROCI_PREFECT_PORT="many")
     assert done.code == 2 and "[BAD_PORT]" in done.err

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 import pandas as pd
 import pytest
+from jinja2 import Environment
 
 from configs.errors import ConfigurationError
 from configs.models import ExpectationSpec, Suite
@@ -120,7 +121,7 @@ def test_a_page_that_cannot_be_written_is_told_in_one_line(batch_run, monkeypatc
 
     monkeypatch.setattr(HtmlSiteStore, "set", full)
     batch_run([{}] * 3)
-    told = [record.getMessage() for record in caplog.records]
+    told = [record.getMessage() for record in caplog.records if record.name != "py.warnings"]
     assert [line.split()[0] for line in told] == ["docs=incomplete"]
     assert "Traceback" not in capfd.readouterr().err
 
@@ -213,3 +214,15 @@ def test_the_index_lists_every_run_and_every_page_reads_offline(batch_run, tmp_p
         text = page.read_text(encoding="utf-8")
         assert "<style>" in text
         assert not re.search(r"(src|href)=.https?:|url\(.?https?:", text)
+
+
+def test_pages_of_a_later_run_compile_no_template_again(batch_run, tmp_path, monkeypatch):
+    batch_run([{}] * 3)
+    compiled: list[object] = []
+    compile_one = Environment.compile
+    monkeypatch.setattr(
+        Environment, "compile", lambda *a, **k: compiled.append(a[2]) or compile_one(*a, **k)
+    )
+    batch_run([{}] * 3, run_name="load 8")
+    assert len(list(tmp_path.rglob("validations/**/load-8/**/*.html"))) == 2
+    assert compiled == []
