@@ -33,7 +33,7 @@ def audit(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Attack the published marts as an outsider could; say which groups fall. 1 if any does."""
+    """Attack the published marts as an outsider could; 1 if a protected group falls."""
     from flows.auditing import Asked, show_audit
 
     asked = Asked(folder, against, tuple(system or ()), seconds if exact else 0, insider)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,6 +16,7 @@ import typer
 from configs.errors import UsageError
 from flows.console import as_table
 from flows.context import Context
+from flows.protected_groups import NO, UNKNOWN, YES, Twins, standing
 from warehouse.files import whole_file
 from warehouse.workspace import PRIVATE_FILE, PRIVATE_FOLDER
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from validation.audit.result import Audit, Fall
 
 SHOWN_AT_MOST = 20
-COLUMNS = ("kind", "mart", "system", "cell", "statistic")
+RANK = (YES, UNKNOWN, NO)
+COLUMNS = ("kind", "mart", "system", "cell", "statistic", "protected")
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,35 @@ class Asked:
     absent_is_empty: bool = False
 
 
+@dataclass(frozen=True)
+class Judged:
+    """An attack, and of each of its falls whether it is of a protected group: yes, no, unknown."""
+
+    audit: Audit
+    protected: Mapping[Fall, str]
+
+    @classmethod
+    def of(cls, audit: Audit, twins: Twins | None) -> Judged:
+        """Return an attack whose falls are held against what was counted, where that is known."""
+        return cls(audit, standing(audit.falls, twins))
+
+    @property
+    def grave(self) -> tuple[Fall, ...]:
+        """Return the falls of protected groups, and those of which nobody knows."""
+        return tuple(fall for fall in self.audit.falls if self.protected[fall] != NO)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """Return how many falls are of protected groups, are not, and are unknown."""
+        return Counter(self.protected.values())
+
+
 def show_audit(context: Context, asked: Asked, *, as_json: bool) -> int:
-    """Audit a folder of reporting marts and print what falls; return 1 where anything does."""
+    """Audit a folder of reporting marts and print what falls.
+
+    Returns:
+        1 where a protected group falls, or one of which it is not known whether it is one.
+    """
     from validation.audit.folder import audit_folder
 
     marts = asked.folder or context.workspace.marts_reporting
@@ -59,16 +89,25 @@ def show_audit(context: Context, asked: Asked, *, as_json: bool) -> int:
         exact_seconds=asked.exact_seconds,
         absent_is_empty=asked.absent_is_empty,
     )
+    judged = Judged.of(audit, published_twins(context, marts))
     path = None
     if audit.falls:
-        path = write_falls(context, audit)
+        path = write_falls(context, judged)
     else:
         remove_falls(context)
     if as_json:
-        typer.echo(json.dumps(as_record(audit, path), indent=2))
+        typer.echo(json.dumps(as_record(judged, path), indent=2))
     else:
-        typer.echo("\n".join(audit_lines(audit, path)))
-    return 1 if audit.falls else 0
+        typer.echo("\n".join(audit_lines(judged, path)))
+    return 1 if judged.grave else 0
+
+
+def published_twins(context: Context, marts: Path) -> Twins | None:
+    """Return the restricted marts beside the workspace's own; null for another folder."""
+    workspace = context.workspace
+    if marts.resolve() != workspace.marts_reporting.resolve():
+        return None
+    return Twins.beside(marts, workspace.marts_restricted, context.catalogue.marts)
 
 
 def is_asked(system: str, patterns: Sequence[str]) -> bool:
@@ -101,7 +140,7 @@ def falls_path(context: Context) -> Path:
     return context.workspace.marts_restricted / "audit" / "falls.csv"
 
 
-def write_falls(context: Context, audit: Audit) -> Path:
+def write_falls(context: Context, judged: Judged) -> Path:
     """Leave every fall in a file that its owner alone reads; it names cells and holds no number."""
     path = falls_path(context)
     path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -110,7 +149,7 @@ def write_falls(context: Context, audit: Audit) -> Path:
         with part.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(COLUMNS)
-            writer.writerows(_row(fall) for fall in audit.falls)
+            writer.writerows(_row(judged, fall) for fall in judged.audit.falls)
         part.chmod(PRIVATE_FILE)
     return path
 
@@ -120,25 +159,30 @@ def remove_falls(context: Context) -> None:
     falls_path(context).unlink(missing_ok=True)
 
 
-def as_record(audit: Audit, path: Path | None) -> dict[str, object]:
+def as_record(judged: Judged, path: Path | None) -> dict[str, object]:
     """Return what was found as a record."""
+    audit, counts = judged.audit, judged.counts
     return {
         "falls": len(audit.falls),
+        "of_protected": counts[YES],
+        "of_unknown": counts[UNKNOWN],
+        "of_others": counts[NO],
         "kinds": audit.counts,
         "figures": audit.figures,
         "systems": {one.system: len(one.falls) for one in audit.systems},
         "cells": audit.cells,
         "protected": audit.protected,
         "seconds": round(audit.seconds, 1),
-        "first": [dict(zip(COLUMNS, _row(one), strict=True)) for one in first_falls(audit)],
+        "first": _first(judged),
         "path": None if path is None else str(path),
     }
 
 
-def audit_lines(audit: Audit, path: Path | None) -> Iterator[str]:
+def audit_lines(judged: Judged, path: Path | None) -> Iterator[str]:
     """Yield what was found as lines for a terminal."""
     from validation.audit.result import KINDS
 
+    audit = judged.audit
     yield (
         f"{len(audit.systems)} systems, {audit.cells:,} cells, of which {audit.protected:,} are "
         f"hidden and may be small; {audit.seconds:.1f} s"
@@ -148,24 +192,40 @@ def audit_lines(audit: Audit, path: Path | None) -> Iterator[str]:
     if not audit.falls:
         yield "nothing falls"
         return
+    yield from _standing_lines(judged)
     told = [
         {"falls": count, "kind": kind, "what it means": KINDS[kind]}
         for kind, count in audit.counts.items()
     ]
     yield as_table(told)
     yield "The first of them:"
-    yield as_table([dict(zip(COLUMNS, _row(one), strict=True)) for one in first_falls(audit)])
+    yield as_table(_first(judged))
     yield f"All {len(audit.falls):,} (restricted: what is named here can be computed): {path}"
 
 
-def first_falls(audit: Audit) -> list[Fall]:
-    """Return a few falls, of as many kinds as there are."""
+def _standing_lines(judged: Judged) -> Iterator[str]:
+    """Yield how many falls are of protected groups, and how many are not."""
+    counts = judged.counts
+    yield f"{counts[YES]:,} of protected groups"
+    if counts[UNKNOWN]:
+        yield f"{counts[UNKNOWN]:,} of groups of which it is not known here whether they are"
+    if counts[NO]:
+        yield f"{counts[NO]:,} of nobody, or of the minimum and more: a reader cannot tell"
+
+
+def first_falls(judged: Judged) -> list[Fall]:
+    """Return a few falls, of as many kinds as there are, those of protected groups first."""
     of_kind: dict[str, list[Fall]] = {}
-    for fall in audit.falls:
+    for fall in sorted(judged.audit.falls, key=lambda one: RANK.index(judged.protected[one])):
         of_kind.setdefault(fall.kind, []).append(fall)
     share = max(1, SHOWN_AT_MOST // max(len(of_kind), 1))
     return [fall for falls in of_kind.values() for fall in falls[:share]][:SHOWN_AT_MOST]
 
 
-def _row(fall: Fall) -> tuple[str, ...]:
-    return (fall.kind, fall.mart, fall.system, fall.cell, fall.statistic)
+def _first(judged: Judged) -> list[dict[str, str]]:
+    return [dict(zip(COLUMNS, _row(judged, one), strict=True)) for one in first_falls(judged)]
+
+
+def _row(judged: Judged, fall: Fall) -> tuple[str, ...]:
+    named = (fall.kind, fall.mart, fall.system, fall.cell, fall.statistic)
+    return (*named, judged.protected[fall])

@@ -96,6 +96,8 @@ def hidden_numbers(
     # A matrix has all the numbers, so it is hidden wherever one of them is.
     lines = Lines.of(cells, splits, Dimensions(plan.crossed_with, ()))
     hides_prior = lines.part(lines.close(leavers | levelled & prior), low, rule)
+    # Who did not begin low is told with who did.
+    hides_prior = lines.part(hides_prior, n - low, rule)
     hides_movement = lines.close(movement)
     hides_low = lines.close(hides_prior | hides_movement | levelled & low_up)
     hides_matrix = lines.close(hides_low | levelled & telling)

@@ -70,10 +70,11 @@ def shown_cells(
     rolled = {rollup.dimension for rollup in plan.rollups}
     alone = tuple(d for d in untested_plan(plan).one_way if d not in rolled)
     dimensions = Dimensions((), alone, rollups=plan.rollups)
-    limits = SuppressionRule(rule.minimum_n, _UNCODED, interval=0)
+    limits = SuppressionRule(rule.minimum_n, _UNCODED, rule.interval)
     hidden = pd.Series(False, index=cells.index)
     for count in (cells["n_untested"] - cells["n_no_score"], cells["n_no_score"]):
-        held = cells.assign(n_tested=count, n_proficient=0).loc[count > 0]
+        # There is no rate of them: only how many they are must stay open.
+        held = cells.assign(n_tested=count, n_proficient=0, has_rate=False).loc[count > 0]
         if len(held):
             hidden |= protect(held, splits, dimensions, limits)["suppressed"].reindex(
                 cells.index, fill_value=False

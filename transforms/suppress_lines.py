@@ -20,6 +20,7 @@ from scipy import sparse
 
 from transforms.cell_plan import Rollup
 from transforms.suppress_nested import find_nested, nest, nested_lines
+from transforms.suppress_places import all_within, contained, split_parts, steps
 from transforms.suppress_sets import (
     Flags,
     Ints,
@@ -29,6 +30,7 @@ from transforms.suppress_sets import (
     merge_equal_sets,
 )
 from transforms.suppress_ties import KeyedCells, Ties, tie
+from transforms.suppress_uncounted import find_uncounted, uncounted_lines
 
 ALL = "all"
 PLACE = ("org_level", "org_id")
@@ -102,6 +104,7 @@ class System:
     set: 1 for the parent, -1 for each child, and `matrix @ x == 0` for every statistic x that adds
     up over students. `basis` has lines enough that all others are sums of them (`implied_lines`).
     `nested` has a row for each two sets of which one lies in the other (1 and -1).
+    `finer` has the lines whose parts are groups that no cell counts, in columns behind the sets'.
     `organisation` numbers each cell's organisation; `within[a, b]` says that organisation a lies
     within b (itself included).
     """
@@ -112,6 +115,7 @@ class System:
     matrix: sparse.csr_array
     basis: sparse.csr_array
     nested: sparse.csr_array
+    finer: sparse.csr_array
     organisation: Ints
     within: sparse.csr_array
 
@@ -153,8 +157,9 @@ def build_system(
     cells = cells[[*PLACE, *dimensions.columns, *COUNTS]]
     grid = _encode_cells(cells, dimensions)
     members = _collect_members(cells, grid, splits, dimensions)
-    step = _steps(members, grid)
-    within = _within(step)
+    ends = grid.organisation[members.child], grid.organisation[members.parent]
+    step = steps(*ends, len(grid.organisations))
+    within = all_within(step)
     keyed = KeyedCells(
         cells["n_tested"].to_numpy(dtype=np.int64),
         grid.organisation,
@@ -166,7 +171,7 @@ def build_system(
         functools.cache(lambda column: _numbers(cells, grid, dimensions, column)),
     )
     ties = tie(keyed, dimensions.apart, met)
-    nested = find_nested(keyed, _contained(within, step), grid.span, nested_below)
+    nested = find_nested(keyed, contained(within, step), grid.span, nested_below)
     nest(ties, nested, nested_below)
     members, parts = _tied(members, ties), ties.matrix()
     _require_sums(cells, members, parts)
@@ -174,7 +179,9 @@ def build_system(
     basis = line_matrix(members.of_lines(~implied_lines(members)), sets)
     of_cell, of_part = np.split(sets, [len(cells)])
     pairs = nested_lines(nested, sets)
-    return System(of_cell, of_part, parts, matrix, basis, pairs, grid.organisation, within)
+    uncounted = find_uncounted(keyed, ("grade", *dimensions.crossed), dimensions.one_way)
+    finer = uncounted_lines(uncounted, keyed, split_parts(grid.organisations, splits), sets)
+    return System(of_cell, of_part, parts, matrix, basis, pairs, finer, grid.organisation, within)
 
 
 def _tied(members: Members, ties: Ties) -> Members:
@@ -316,13 +323,7 @@ def _split_members(grid: Grid, splits: pd.DataFrame) -> tuple[Ints, Ints, Ints]:
 
     Parts without a cell hold nobody in this system and drop out.
     """
-    ends = {
-        end: grid.organisations.get_indexer(
-            pd.MultiIndex.from_arrays([_text(splits[f"{end}_level"]), _text(splits[f"{end}_id"])])
-        )
-        for end in ("parent", "child")
-    }
-    parts = pd.DataFrame({"split": pd.factorize(splits["split"])[0], **ends})
+    parts = split_parts(grid.organisations, splits)
     at = pd.DataFrame({"child": grid.organisation, "cell": np.arange(len(grid.organisation))})
     found = parts[parts["child"] >= 0].merge(at, on="child")
     cell = found["cell"].to_numpy()
@@ -358,35 +359,3 @@ def _name(cells: pd.DataFrame, chosen: Flags) -> str:
     names = sorted({"/".join(row) for row in keys.itertuples(index=False)})
     more = len(names) - MOST_OFFENDERS_NAMED
     return ", ".join(names[:MOST_OFFENDERS_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _steps(members: Members, grid: Grid) -> sparse.csr_array:
-    """Returns which organisation is a part of which by any one split."""
-    ends = (grid.organisation[members.child], grid.organisation[members.parent])
-    count = len(grid.organisations)
-    return sparse.coo_array((np.ones(len(ends[0])), ends), shape=(count, count)).tocsr()
-
-
-def _within(step: sparse.csr_array) -> sparse.csr_array:
-    """Returns which organisation lies within which, over every split, itself included."""
-    reach = sparse.eye_array(step.shape[0], format="csr")
-    while True:
-        further = ((reach + reach @ step) > 0).astype(np.float64)
-        if further.nnz == reach.nnz:
-            return further.tocsr()
-        reach = further
-
-
-def _contained(within: sparse.csr_array, step: sparse.csr_array) -> sparse.csr_array:
-    """Returns which organisation's schools are all among another's: 1 for one split, 2 for more.
-
-    By whatever way: the other schools of a district may all be in one network. Itself counts as 1.
-    """
-    has_others = within.sum(axis=0) > 1
-    schools = within[np.flatnonzero(~has_others)].T.tocsr()
-    common = (schools @ schools.T).tocoo()
-    is_whole = common.data == np.asarray(schools.sum(axis=1)).ravel()[common.row]
-    ends = common.row[is_whole], common.col[is_whole]
-    far = sparse.coo_array((np.full(len(ends[0]), 2.0), ends), shape=within.shape).tocsr()
-    near = (step + sparse.eye_array(step.shape[0], format="csr")) > 0
-    return far - far.multiply(near) / 2

@@ -24,8 +24,6 @@ from transforms.suppress_sets import Flags, Ints
 UNBOUNDED = 10**9
 # Nothing is lost by an end: what is not drawn yet leaves the ranges wider than they are.
 MOST_ROUNDS = 60
-# A range that rests on more than so many bounds leads to enough of them that can be loosened.
-MOST_STEPS = 400
 TOLD = -1
 LOW, HIGH = 0, 1
 
@@ -58,6 +56,10 @@ class Lines:
         by_count = matrix.tocsc()
         self._first = by_count.indptr.astype(np.int64)
         self._line_of: Ints = by_count.indices.astype(np.int64)
+
+    def entries(self) -> tuple[list[int], list[int], list[int]]:
+        """Returns where the entries of each line start; of each entry its count and its sign."""
+        return self._start.tolist(), self._count.tolist(), self._sign.tolist()
 
     def draw(self, low: Ints, high: Ints) -> Drawn:
         """Returns the bounds that follow from these."""
@@ -98,32 +100,6 @@ class Lines:
         found[self._line_of[_entries(self._first, np.flatnonzero(chosen))]] = True
         return found
 
-    def behind(self, drawn: Drawn, count: int) -> Iterator[int]:
-        """Yields the counts whose told bounds those of a count rest on."""
-        stack = [(count, LOW), (count, HIGH)]
-        seen = set(stack)
-        while stack and len(seen) < MOST_STEPS:
-            at, side = stack.pop()
-            line = int(drawn.source[side, at])
-            if line == TOLD:
-                yield at
-                continue
-            for further in self._rests_on(drawn, line, at, side):
-                if further not in seen:
-                    seen.add(further)
-                    stack.append(further)
-
-    def _rests_on(self, drawn: Drawn, line: int, at: int, side: int) -> Iterator[tuple[int, int]]:
-        """Yields the bounds that a bound was drawn from."""
-        entries = slice(self._start[line], self._start[line + 1])
-        counts, signs = self._count[entries].tolist(), self._sign[entries].tolist()
-        own = signs[counts.index(at)]
-        for count, sign in zip(counts, signs, strict=True):
-            of = 1 - side if sign == own else side
-            says_nothing = of == LOW and drawn.bound[LOW, count] == 0
-            if count != at and not says_nothing:
-                yield count, of
-
     def _draw_along(self, lines: Ints, drawn: Drawn) -> Flags:
         """Draws bounds closer along the lines; returns which counts' bounds moved."""
         size = self._start[lines + 1] - self._start[lines]
@@ -146,6 +122,41 @@ class Lines:
             _move(drawn, side, count[at], closer[at], line[at])
             moved[count[at]] = True
         return moved
+
+
+class Traces:
+    """Leads from a range back to the told bounds that it rests on."""
+
+    def __init__(self, lines: Lines, drawn: Drawn) -> None:
+        """Takes the lines, and the bounds that were drawn along them."""
+        self._start, self._count, self._sign = lines.entries()
+        self._source: list[list[int]] = drawn.source.tolist()
+        self._is_zero: list[bool] = (drawn.bound[LOW] == 0).tolist()
+
+    def behind(self, count: int) -> Iterator[int]:
+        """Yields the counts whose told bounds those of a count rest on."""
+        stack = [(count, LOW), (count, HIGH)]
+        seen = set(stack)
+        while stack:
+            at, side = stack.pop()
+            line = self._source[side][at]
+            if line == TOLD:
+                yield at
+                continue
+            for further in self._rests_on(line, at, side):
+                if further not in seen:
+                    seen.add(further)
+                    stack.append(further)
+
+    def _rests_on(self, line: int, at: int, side: int) -> Iterator[tuple[int, int]]:
+        """Yields the bounds that a bound was drawn from; to be no less than 0 says nothing."""
+        first, end = self._start[line], self._start[line + 1]
+        own = self._sign[self._count.index(at, first, end)]
+        for entry in range(first, end):
+            count = self._count[entry]
+            of = 1 - side if self._sign[entry] == own else side
+            if count != at and not (of == LOW and self._is_zero[count]):
+                yield count, of
 
 
 def _entries(start: Ints, rows: Ints) -> Ints:

@@ -98,7 +98,7 @@ def choose_shown(chooser: Chooser, counts: Counts, rule: SuppressionRule, system
     turn = chooser.turns(Ask(may, ~may))
     repair = Repair(system.matrix, system.nested, turn, rule.interval)
     protection = Protection(rule.interval, rule.minimum_n, counts.is_extreme, turn)
-    widening = Widening(system.matrix, protection)
+    widening = Widening(system.matrix, protection, system.finer)
     state = _rates_and_numbers(chooser, (repair, widening), counts, may, rule)
     levels = _levels(chooser, (repair, widening), counts, state, rule)
     rate = (state == FULL) & ~counts.is_extreme

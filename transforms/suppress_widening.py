@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from transforms.suppress_ranges import UNBOUNDED, Drawn, Lines
+from transforms.suppress_ranges import UNBOUNDED, Drawn, Lines, Traces
 from transforms.suppress_repair import FULL, HALF, HIDDEN, Told
 from transforms.suppress_sets import Flags, Ints
 
 # So many times one told number is taken from behind each range; then two, and so on.
 ROUNDS_OF_EACH = 5
+# Of more told numbers behind a range than so many the first that are met are weighed.
+MOST_WEIGHED = 30
 NEVER = -1
 
 
@@ -45,17 +47,32 @@ class Widening:
     Counts are numbered one kind after another, each with a number for every set.
     """
 
-    def __init__(self, matrix: sparse.csr_array, protection: Protection) -> None:
-        """Takes the lines, a row each: 1 for the whole, -1 for each part."""
+    def __init__(
+        self,
+        matrix: sparse.csr_array,
+        protection: Protection,
+        finer: sparse.csr_array | None = None,
+    ) -> None:
+        """Takes the lines, a row each: 1 for the whole, -1 for each part.
+
+        Args:
+            matrix: of the sets.
+            protection: what must stay open.
+            finer: further lines of students alone, whose parts are groups that no set is, and of
+                which nothing is told; they have columns behind the sets'. Null for none.
+        """
         self._matrix, self._protection = matrix, protection
-        self._of_rates = Lines(_lines_of(matrix, [_whole_of(3, [1, 2])]))
+        lines = _lines_of(matrix, [_whole_of(3, [1, 2])])
+        self._of_rates = Lines(lines if finer is None else _with_finer(lines, finer))
+        self._groups = 0 if finer is None else finer.shape[1] - matrix.shape[1]
 
     def lowered(self, state: Ints, told: Told) -> Ints:
         """Returns the states, some of them lower, that leave every range wide enough.
 
         A range stays narrow only where nothing that is told stands behind it.
         """
-        state, search = state.copy(), _Search(self._of_rates, self._protection)
+        state = state.copy()
+        search = _Search(self._of_rates, self._protection, self._groups)
         is_rate = np.array([[False], [True], [True]])
         while True:
             is_full = is_rate & (state == FULL)
@@ -93,8 +110,9 @@ class Widening:
 class _Search:
     """Looks for what narrow ranges rest on, time and again while less is told."""
 
-    def __init__(self, lines: Lines, protection: Protection) -> None:
-        self._lines, self._protection = lines, protection
+    def __init__(self, lines: Lines, protection: Protection, groups: int = 0) -> None:
+        """Takes `groups`, how many counts there are behind those that anything is told of."""
+        self._lines, self._protection, self._groups = lines, protection, groups
         self._told = np.zeros((2, 0), dtype=np.int64)
         self._drawn = Drawn(self._told, self._told)
         self._rounds = 0
@@ -107,21 +125,20 @@ class _Search:
             high: the most.
             rank: of each count; the lowest first, those that are NEVER not at all.
         """
-        self._draw(np.stack([low.ravel(), high.ravel()]))
+        untold = np.repeat([[0], [UNBOUNDED]], self._groups, axis=1)
+        self._draw(np.append(np.stack([low.ravel(), high.ravel()]), untold, axis=1))
         most = 1 + self._rounds // ROUNDS_OF_EACH
         self._rounds += 1
-        narrow = self._narrow(low, high)
-        ranks: list[int] = rank.ravel().tolist()
+        traces = Traces(self._lines, self._drawn)
+        ranks: list[int] = [*rank.ravel().tolist(), *[NEVER] * self._groups]
         found: set[int] = set()
-        for count in np.flatnonzero(narrow).tolist():
-            behind = {one for one in self._lines.behind(self._drawn, count) if ranks[one] > NEVER}
-            if len(behind & found) < most:
-                found.update(sorted(behind, key=lambda one: (ranks[one], one))[:most])
+        for count in np.flatnonzero(self._narrow(low, high)).tolist():
+            found.update(_more_behind(traces, count, ranks, found, most))
         return np.array(sorted(found), dtype=np.int64)
 
     def _narrow(self, low: Ints, high: Ints) -> Flags:
         """Returns which ranges are too narrow, of who may be few and of who is extreme."""
-        width = self._drawn.width
+        width = self._drawn.width[: low.size]
         least_n, most_n = self._drawn.bound[:, : low.shape[1]]
         is_told = low[0] == high[0]
         may_be_small = ~is_told & (least_n < self._protection.minimum_n) & (most_n > 0)
@@ -130,16 +147,50 @@ class _Search:
         narrow: Flags = width < np.tile(at_least, len(low))
         # How many there are of a coded set may be known.
         narrow[: low.shape[1]] &= may_be_small
+        return np.append(narrow, self._narrow_groups(low.size))
+
+    def _narrow_groups(self, first: int) -> Flags:
+        """Returns the same of the groups that nothing is told of."""
+        least_n, most_n = self._drawn.bound[:, first:]
+        may_be_small = (least_n < self._protection.minimum_n) & (most_n > 0)
+        narrow: Flags = may_be_small & (most_n - least_n < self._protection.least)
         return narrow
 
     def _draw(self, told: Ints) -> None:
         """Draws every range the first time, then those that rest on what is told less of."""
         if self._rounds:
             loosened = np.flatnonzero((told != self._told).any(axis=0))
-            self._drawn = self._lines.redraw(self._drawn, *told, loosened)
+            self._drawn = self._lines.redraw(self._drawn, told[0], told[1], loosened)
         else:
-            self._drawn = self._lines.draw(*told)
+            self._drawn = self._lines.draw(told[0], told[1])
         self._told = told
+
+
+def _more_behind(
+    traces: Traces, count: int, ranks: list[int], found: set[int], most: int
+) -> list[int]:
+    """Returns the first by rank behind a range; none where enough of them are found already."""
+    behind, met = set[int](), 0
+    for one in traces.behind(count):
+        if one in found:
+            met += 1
+            if met == most:
+                return []
+        elif ranks[one] > NEVER:
+            behind.add(one)
+            if len(behind) == MOST_WEIGHED:
+                break
+    return sorted(behind, key=lambda one: (ranks[one], one))[: most - met]
+
+
+def _with_finer(lines: sparse.csr_array, finer: sparse.csr_array) -> sparse.csr_array:
+    """Returns lines of every kind of count with finer ones of students, the groups' counts last."""
+    sets = lines.shape[1] // 3
+    before, after = finer[:, :sets], finer[:, sets:]
+    between = sparse.csr_array((finer.shape[0], lines.shape[1] - sets))
+    return sparse.block_array(
+        [[lines, None], [sparse.hstack([before, between]), after]], format="csr"
+    )
 
 
 def _bounds(state: Ints, told: Told) -> tuple[Ints, Ints]:

@@ -8,37 +8,56 @@ from typing import TYPE_CHECKING
 
 from configs.errors import PublicationHeld
 from flows.context import Context
+from flows.protected_groups import CELLS, Twins
 from flows.slices import slice_parts
 
 if TYPE_CHECKING:
     from validation.audit.result import Fall
 
-# What of a mart of achievement alone must not be: a held publication is told by these.
-KINDS = frozenset({"below_minimum", "extreme_rate", "span_n", "span_coded", "nested", "residual"})
+# What of the marts of achievement and levels must not be: a held publication is told by these.
+KINDS = frozenset(
+    {
+        "contradiction", "below_minimum", "extreme_rate", "span_n", "span_coded", "nested",
+        "residual", "bounds_n", "bounds_proficient", "bounds_level", "none", "all", "bounds_coded",
+    }
+)  # fmt: skip
 # What of any other mart must not be: the count of a cell that mart_achievement hides.
 DERIVED = "derived"
-ACHIEVEMENT = "mart_achievement"
+MARTS = ("mart_achievement", "mart_level")
 
 
-def require_nothing_follows(context: Context, folder: Path, slices: Sequence[str]) -> None:
+def require_nothing_follows(
+    context: Context, folder: Path, exact: Path | None, slices: Sequence[str]
+) -> None:
     """Attack the reporting marts of a folder, those slices of them that are new.
 
-    Every cell that can be computed is named in restricted/audit/falls.csv; where nothing holds the
-    publication, a file of an attack before goes.
+    What falls holds the publication unless it is known to be of no protected group. Every cell
+    that falls is named in restricted/audit/falls.csv; where nothing holds the publication, a file
+    of an attack before goes.
+
+    Args:
+        context: of the workspace.
+        folder: the reporting marts.
+        exact: `mart_achievement_unsuppressed` of the same students; null where there is none.
+        slices: those that are new.
 
     Raises:
         PublicationHeld: AUDIT_FALLS.
     """
-    from flows.auditing import remove_falls, write_falls
-    from validation.audit.folder import audit_what_follows
+    from flows.auditing import Judged, remove_falls, write_falls
+    from validation.audit.folder import audit_folder
 
     parts = {slice_parts(name) for name in slices}
-    audit = audit_what_follows(folder, context.catalogue, lambda name: _slice_of(name) in parts)
-    falls = [fall for fall in audit.falls if _holds(fall)]
+    audit = audit_folder(
+        folder, context.catalogue, chosen=lambda name: _slice_of(name) in parts, tested_only=True
+    )
+    files = {} if exact is None else {CELLS: exact}
+    judged = Judged.of(audit, Twins.of(folder, files, context.catalogue.marts))
+    falls = [fall for fall in judged.grave if _holds(fall)]
     if not falls:
         remove_falls(context)
         return
-    path = write_falls(context, audit)
+    path = write_falls(context, judged)
     kinds = sorted({fall.kind for fall in falls})
     raise PublicationHeld(
         "AUDIT_FALLS",
@@ -51,7 +70,7 @@ def require_nothing_follows(context: Context, folder: Path, slices: Sequence[str
 
 
 def _holds(fall: Fall) -> bool:
-    return fall.kind == DERIVED or (fall.kind in KINDS and fall.mart == ACHIEVEMENT)
+    return fall.kind == DERIVED or (fall.kind in KINDS and fall.mart in MARTS)
 
 
 def _slice_of(system: str) -> tuple[str, int]:

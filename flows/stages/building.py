@@ -182,7 +182,8 @@ def _check(context: Context, build: Build, files: MartFiles) -> None:
             for name in files.reporting
             if name in suite.expectations
         }
-    require_nothing_follows(context, files.reporting["mart_achievement"].parent, build.plan.changed)
+    folder = files.reporting["mart_achievement"].parent
+    require_nothing_follows(context, folder, files.released, build.plan.changed)
     result = run_marts_suite(
         suite, frames, violations, context.workspace.docs, build.publication_id
     )

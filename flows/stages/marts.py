@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from flows.stages.protecting import Decided
 
 ORGANISATIONS = orgs.Organisations("partners", "networks", "names")
+EXACT_CELLS = "mart_achievement_unsuppressed"
 CELL_KEY = ("school_year", "assessment", "subject", "test_window", "grade", "org_level", "org_id")
 # Marts with a row for each student: in SQL only where an installation asks for it.
 STUDENT_ROWS = frozenset(
@@ -89,11 +90,15 @@ KEYS: dict[str, Key] = {
 
 @dataclass(frozen=True)
 class MartFiles:
-    """The marts of one build as Parquet files aside, by name. `sliced`: those built by slice."""
+    """The marts of one build as Parquet files aside, by name.
+
+    sliced: those built by slice. released: the exact cells of the students of the reporting marts.
+    """
 
     reporting: dict[str, Path]
     restricted: dict[str, Path]
     sliced: frozenset[str]
+    released: Path | None = None
 
     @property
     def all(self) -> dict[str, Path]:
@@ -167,6 +172,7 @@ def _write_cells(
         students = count_released(context, plan, con)
         decided = decide(con, cells, marts)
         participation = relate_participation(context, con, cells, students)
+        writer.released(restricted_sql(cells, marts, decided.decisions)[EXACT_CELLS])
     for name, sql in reporting_sql(cells, marts, decided, participation).items():
         writer.sliced(name, "reporting", sql)
     derived.write("reporting", students, decided.decisions)
@@ -208,9 +214,7 @@ def restricted_sql(
     `count_cells` has made what they read.
     """
     return {
-        "mart_achievement_unsuppressed": mart_sql.exact_achievement_sql(
-            cells, marts, decisions, participation
-        ),
+        EXACT_CELLS: mart_sql.exact_achievement_sql(cells, marts, decisions, participation),
         "mart_level_unsuppressed": mart_sql.exact_level_sql(cells, marts, decisions),
         "student_result": student_result_sql(cells),
         "roster_match": identity.roster_match_sql(),
@@ -353,6 +357,7 @@ class MartWriter:
         self._publication_id = publication_id
         self._files: dict[MartArea, dict[str, Path]] = {"reporting": {}, "restricted": {}}
         self._sliced: set[str] = set()
+        self._released: Path | None = None
 
     def dimension(self, name: str, sql: str) -> None:
         """Write a reporting mart whole, and let later ones read it under its name."""
@@ -374,6 +379,11 @@ class MartWriter:
         write_sliced(self._con, sql, path, self._publication_id, last)
         self._note(name, area, path)
 
+    def released(self, sql: str) -> None:
+        """Write the exact cells of what is not under embargo; they are checked, never published."""
+        self._released = self._context.publisher.stage("released_cells", "restricted")
+        write_rows(self._con, sql, self._released, self._publication_id)
+
     def _note(self, name: str, area: MartArea, path: Path) -> None:
         """Remember where a mart is, if it has rows."""
         written = f"SELECT count(*) FROM read_parquet({path_literal(path)})"
@@ -386,6 +396,6 @@ class MartWriter:
 
     def files(self) -> MartFiles:
         """Return what has been written; a mart without rows is left out."""
-        return MartFiles(
-            self._files["reporting"], self._files["restricted"], frozenset(self._sliced)
-        )
+        restricted = self._files["restricted"]
+        released = self._released or restricted.get(EXACT_CELLS)
+        return MartFiles(self._files["reporting"], restricted, frozenset(self._sliced), released)

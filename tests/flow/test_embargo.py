@@ -17,6 +17,7 @@ from flows.context import Context, open_context
 from flows.embargo import set_rule, still_kept
 from flows.morning import status_of
 from flows.running import run_build
+from flows.stages import building
 from tests.flow.leaks import texts_of_parquet
 from tests.flow.two_districts import (
     FAR,
@@ -227,3 +228,22 @@ def test_the_verbs_set_list_and_release(roci, tmp_path):
     wrong = roci("embargo", "set", ASSESSMENT, "--year", "2024", "--state", "maybe",
                  ROCI_CONFIG=str(site))  # fmt: skip
     assert wrong.code == 2 and "UNKNOWN_VALUE" in wrong.err
+
+
+def test_what_falls_is_held_against_the_released_students_alone(opened, tmp_path, monkeypatch):
+    """The restricted marts have the far district's students too, of whom nothing is published."""
+    set_rule(opened(), rule(district=FAR))
+    counted = []
+    real = building.require_nothing_follows
+
+    def looked(context, folder, exact, slices):
+        counted.extend(rows_of(exact, "max(n_tested)"))
+        real(context, folder, exact, slices)
+
+    monkeypatch.setattr(building, "require_nothing_follows", looked)
+    context = opened()
+    ingest(context, two_districts(tmp_path / "a.csv"))
+    assert counted == [(40,)]
+    restricted = context.publisher.path("mart_achievement_unsuppressed", "restricted")
+    assert rows_of(restricted, "max(n_tested)") == [(100,)]
+    assert not context.publisher.path("released_cells", "restricted").exists()

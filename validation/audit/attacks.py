@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from validation.audit.bands import is_extreme
-from validation.audit.bounds import Bounds, Interval, bounds_of, sizes_of
+from validation.audit.bounds import Bounds, Interval, bounds_of
 from validation.audit.finder import Finder
 from validation.audit.keys import Flags, Floats
 from validation.audit.nested import Pairs, line_residuals, nested_pairs
@@ -87,14 +87,6 @@ def _but_one(bounds: Bounds) -> Iterator[tuple[Floats, str]]:
     for number in range(len(bounds.levels)):
         others = [one.high for at, one in enumerate(bounds.levels) if at != number]
         yield sum(others, np.zeros(len(bounds.n.high))), f"level {number + 1}"
-
-
-def look_at_what_follows(finder: Finder, absent_is_empty: bool) -> None:
-    """Find what follows exactly, and what nested cells and shown parts leave; no bounds."""
-    look_at_shown(finder)
-    look_at_span(finder, sizes_of(finder.view, absent_is_empty))
-    look_at_pairs(finder, nested_pairs(finder.view, finder.scheme))
-    look_at_residuals(finder)
 
 
 def look_at_span(finder: Finder, sizes: Interval) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 
 from validation.audit.bands import SLIP
 from validation.audit.cells import Cells, Lines
-from validation.audit.keys import Flags, Floats
+from validation.audit.keys import Flags, Floats, distinct
+from validation.audit.ties import Ties
 from validation.audit.view import View
 
 UNBOUNDED = 1e9
@@ -37,9 +38,9 @@ class Interval:
         np.maximum(self.low, low, out=self.low)
         np.minimum(self.high, high, out=self.high)
 
-    def same(self, other: Interval) -> bool:
-        """Return whether both are the same."""
-        return np.array_equal(self.low, other.low) and np.array_equal(self.high, other.high)
+    def differs(self, other: Interval) -> Flags:
+        """Return where the two are not the same."""
+        return (self.low != other.low) | (self.high != other.high)
 
     @property
     def broken(self) -> Flags:
@@ -73,29 +74,49 @@ class Bounds:
 
 
 class Propagation:
-    """Draws bounds closer along the lines of a system."""
+    """Draws bounds closer along the lines of a system.
+
+    lines: of each cell, those that it is in. within, around: of each cell, those of `below`.
+    """
 
     def __init__(self, cells: Cells) -> None:
         self.cells = cells
-        self.matrix = abs(cells.lines.matrix(cells.size)).tocsc()
+        lines, (cell, around) = cells.lines, cells.below
+        members = np.append(lines.parent, lines.child)
+        of = np.append(np.arange(len(lines)), lines.row)
+        self.lines = Ties.of(members, of, cells.size)
+        self.within = Ties.of(around, cell, cells.size)
+        self.around = Ties.of(cell, around, cells.size)
 
-    def along(self, interval: Interval, moved: Flags | None = None) -> None:
-        """Draw the bounds closer until nothing moves; `moved` says where they have been drawn."""
-        cell, around = self.cells.below
+    def along(self, interval: Interval, moved: Flags | None = None) -> Flags:
+        """Draw the bounds closer until nothing moves.
+
+        Args:
+            interval: the bounds.
+            moved: where they have been drawn since nothing moved; null if that is not known.
+
+        Returns:
+            Where they were still moving: nowhere, unless the rounds were over or they are broken.
+        """
+        if moved is None:
+            moved = np.ones(self.cells.size, dtype=bool)
         for _ in range(MOST_ROUNDS):
+            if not moved.any():
+                break
             before = interval.copy()
-            np.minimum.at(interval.high, cell, interval.high[around])
-            np.maximum.at(interval.low, around, interval.low[cell])
-            if moved is None:
-                lines = self.cells.lines
-            else:
-                moved |= (before.low != interval.low) | (before.high != interval.high)
-                lines = self.cells.lines.only(self.matrix @ moved.astype(float) > 0)
+            at = np.flatnonzero(moved)
+            wide, narrow = self.within.pairs(at)
+            np.minimum.at(interval.high, narrow, interval.high[wide])
+            narrow, wide = self.around.pairs(at)
+            np.maximum.at(interval.low, wide, interval.low[narrow])
+            drawn = np.flatnonzero(moved | before.differs(interval))
+            lines = self.cells.lines.at(distinct(self.lines.pairs(drawn)[1]))
             if len(lines):
                 _pass(lines, interval)
-            moved = (before.low != interval.low) | (before.high != interval.high)
-            if not moved.any() or interval.broken.any():
+            moved = before.differs(interval)
+            if interval.broken.any():
                 break
+        return moved
 
 
 def _pass(lines: Lines, interval: Interval) -> None:
@@ -120,7 +141,7 @@ def bounds_of(view: View, absent_is_empty: bool = False) -> Bounds:
     """
     spread = Propagation(view.cells)
     n = _sizes(view, absent_is_empty)
-    spread.along(n)
+    still = spread.along(n)
     known = view.shown
     low = np.where(known, view.low, 0)
     high = np.where(known, view.high, n.high)
@@ -132,22 +153,17 @@ def bounds_of(view: View, absent_is_empty: bool = False) -> Bounds:
     ]
     bounds = Bounds(n, proficient, others, levels)
     first = view.proficient_from or 0
+    moving = [still, *(None for _ in bounds.all[1:])]
     for _ in range(MOST_PASSES):
         before = [one.copy() for one in bounds.all]
         _couple(bounds, first)
-        for one in bounds.all:
-            spread.along(one)
-        same = (a.same(b) for a, b in zip(before, bounds.all, strict=True))
+        for at, (was, one) in enumerate(zip(before, bounds.all, strict=True)):
+            left = moving[at]
+            moving[at] = spread.along(one, None if left is None else left | was.differs(one))
+        same = (not a.differs(b).any() for a, b in zip(before, bounds.all, strict=True))
         if bounds.broken.any() or all(same):
             break
     return bounds
-
-
-def sizes_of(view: View, absent_is_empty: bool = False) -> Interval:
-    """Return the bounds of every cell's students alone."""
-    n = _sizes(view, absent_is_empty)
-    Propagation(view.cells).along(n)
-    return n
 
 
 def _sizes(view: View, absent_is_empty: bool) -> Interval:

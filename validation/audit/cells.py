@@ -18,6 +18,7 @@ from validation.audit.keys import Flags, Ints, Keys, distinct, positions
 from validation.audit.places import Splits
 from validation.audit.published import Words
 from validation.audit.scheme import Scheme
+from validation.audit.ties import Ties
 
 Codes = NDArray[np.int16]
 
@@ -50,6 +51,12 @@ class Lines:
         size = np.diff(self.start)
         start = np.append(0, np.cumsum(size[chosen]))
         return Lines(self.parent[chosen], start, self.child[np.repeat(chosen, size)])
+
+    def at(self, chosen: Ints) -> Lines:
+        """Return the lines at these positions, at the cost of those alone."""
+        ties = Ties(self.start, self.child)
+        start = np.append(0, np.cumsum(ties.sizes(chosen)))
+        return Lines(self.parent[chosen], start, ties.pairs(chosen)[1])
 
 
 @dataclass(frozen=True)

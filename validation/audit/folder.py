@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from validation.audit.published import Publication, System
 from validation.audit.result import Audit, SystemAudit
 from validation.audit.scheme import Scheme
-from validation.audit.system import audit_system, what_follows
+from validation.audit.system import audit_system
 
 if TYPE_CHECKING:
     from configs.catalogue import Catalogue
@@ -31,7 +31,7 @@ class Task:
     scheme: Scheme
     exact_seconds: float = 0
     absent_is_empty: bool = False
-    only_follows: bool = False
+    tested_only: bool = False
 
 
 def audit_folder(  # noqa: PLR0913  all but two have defaults that most callers want
@@ -41,6 +41,7 @@ def audit_folder(  # noqa: PLR0913  all but two have defaults that most callers 
     chosen: Callable[[str], bool] | None = None,
     exact_seconds: float = 0,
     absent_is_empty: bool = False,
+    tested_only: bool = False,
     workers: int = 2,
 ) -> Audit:
     """Return what falls of the marts of a folder.
@@ -52,6 +53,7 @@ def audit_folder(  # noqa: PLR0913  all but two have defaults that most callers 
         chosen: which systems to look at, by name; all unless told.
         exact_seconds: how long to solve for true ranges, all systems together; 0: not at all.
         absent_is_empty: whether the reader holds that a code without any row has no students.
+        tested_only: leave out the counts of other students, of which most of the time is.
         workers: how many processes at the same time.
     """
     begun = time.monotonic()
@@ -65,33 +67,17 @@ def audit_folder(  # noqa: PLR0913  all but two have defaults that most callers 
     cells = sum(size for _, size in systems)
     busy = min(workers if cells > WORTH_A_PROCESS else 1, max(len(systems), 1))
     tasks = [
-        Task(folders, system, scheme, exact_seconds * busy * size / cells, absent_is_empty)
+        Task(
+            folders,
+            system,
+            scheme,
+            exact_seconds * busy * size / cells,
+            absent_is_empty,
+            tested_only,
+        )
         for system, size in systems
     ]
     done = _all_done(tasks, busy)
-    return Audit(tuple(sorted(done, key=lambda one: one.system)), time.monotonic() - begun)
-
-
-def audit_what_follows(
-    folder: Path, catalogue: Catalogue, chosen: Callable[[str], bool], workers: int = 2
-) -> Audit:
-    """Return what falls exactly of the marts of a folder; what bounds tell is not looked for.
-
-    Args:
-        folder: reporting marts as Parquet files.
-        catalogue: the installation's configuration, of which only what is public is used.
-        chosen: which systems to look at, by name.
-        workers: how many processes at the same time.
-    """
-    begun = time.monotonic()
-    scheme = Scheme.configured(catalogue)
-    asked = [
-        (Task((folder,), system, scheme, only_follows=True), size)
-        for system, size in Publication(folder).systems()
-        if chosen("/".join(map(str, system)))
-    ]
-    is_large = sum(size for _, size in asked) > WORTH_A_PROCESS
-    done = _all_done([task for task, _ in asked], min(workers if is_large else 1, len(asked)))
     return Audit(tuple(sorted(done, key=lambda one: one.system)), time.monotonic() - begun)
 
 
@@ -106,8 +92,11 @@ def _all_done(tasks: list[Task], workers: int) -> list[SystemAudit]:
 def carry_out(task: Task) -> SystemAudit:
     """Audit one system."""
     publications = [Publication(folder) for folder in task.folders]
-    if task.only_follows:
-        return what_follows(publications[0], task.system, task.scheme)
     return audit_system(
-        publications, task.system, task.scheme, task.exact_seconds, task.absent_is_empty
+        publications,
+        task.system,
+        task.scheme,
+        task.exact_seconds,
+        task.absent_is_empty,
+        task.tested_only,
     )

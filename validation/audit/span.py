@@ -1,10 +1,10 @@
 """Which unknowns follow exactly from what is known, by adding and subtracting lines.
 
-One random table that every line holds of, and that is zero at all that is known, is zero at what
-follows and, but for a chance of nothing, nowhere else. A line with an unknown of its own, which no
-other line has, says nothing of the others: such lines are taken off, round by round, before the
-rest is solved. What seems to follow is then proven in whole numbers: line after line, or by a sum
-of many. What cannot be proven counts as given away all the same.
+Random tables that every line holds of, and that are zero at all that is known, are zero at what
+follows and, but for a chance of nothing, nowhere else all of them. A line with an unknown of its
+own, which no other line has, says nothing of the others: such lines are taken off, round by round,
+before the rest is solved. What seems to follow is then proven in whole numbers: line after line, or
+by a sum of many. What cannot be proven counts as given away all the same.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ RIDGE = 1e-7
 REFINED = 8
 # A table is zero where it is nearer than this; its other entries are around one.
 ZERO = 1e-6
+# Of so many entries as a system has, some of one table come so near to zero by chance.
+TABLES = 2
 # Weights of a proof are looked for among multiples of one over these.
 DENOMINATORS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 15, 16, 18, 20, 24, 30, 36, 48, 60)
 # A proof by a sum is slow; where so much falls, the rest falls without one.
@@ -64,21 +66,21 @@ class Span:
             right: of each line, what its unknowns sum to.
         """
         core, columns = self._core()
-        free = np.random.default_rng(SEED).standard_normal(len(self.unknown))
+        free = np.random.default_rng(SEED).standard_normal((len(self.unknown), TABLES))
         value, proven = np.zeros(len(free)), np.zeros(len(free), dtype=bool)
         if len(core):
             solver = _Solver(self.matrix[core][:, columns])
             free[columns] = solver.projected(free[columns])
             value[columns] = solver.particular(right[core])
-            proven[columns] = solver.proven(np.abs(free[columns]) < ZERO)
+            proven[columns] = solver.proven(_is_zero(free[columns]))
         for off in reversed(self._off):
             rows = self.matrix[off.lines]
             weight = np.asarray(rows[np.arange(len(off.own)), off.own]).ravel()
             free[off.own], value[off.own], proven[off.own] = 0, 0, True
-            free[off.own] = -(rows @ free) / weight
+            free[off.own] = -(rows @ free) / weight[:, None]
             value[off.own] = (right[off.lines] - rows @ value) / weight
             proven[off.own] = abs(rows) @ (~proven).astype(float) == 0
-        follows = np.abs(free) < ZERO
+        follows = _is_zero(free)
         self.unproven = int((follows & ~proven).sum())
         return self._spread(follows, False), self._spread(value, np.nan)
 
@@ -123,11 +125,11 @@ class _Solver:
             options={"SymmetricMode": True},
         )  # fmt: skip
 
-    def projected(self, table: Floats) -> Floats:
-        """Return the table's part that every line sums to zero in."""
+    def projected(self, tables: Floats) -> Floats:
+        """Return the part of each table, a column, that every line sums to zero in."""
         for _ in range(REFINED):
-            table = table - self.turned @ self.factors.solve(self.matrix @ table)
-        return table
+            tables = tables - self.turned @ self.factors.solve(self.matrix @ tables)
+        return tables
 
     def particular(self, right: Floats) -> Floats:
         """Return the smallest table whose lines sum to `right`."""
@@ -172,3 +174,8 @@ class _Solver:
             sums = self.turned @ whole
             found[open_] = (sums == denominator * wanted[:, open_]).all(axis=0)
         return found
+
+
+def _is_zero(tables: Floats) -> Flags:
+    is_zero: Flags = np.all(np.abs(tables) < ZERO, axis=1)
+    return is_zero

@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 
-from validation.audit.attacks import (
-    look_at_shown,
-    look_at_view,
-    look_at_what_follows,
-    may_be_small,
-)
+from validation.audit.attacks import look_at_shown, look_at_view, may_be_small
 from validation.audit.exact import Clock, look_at_ranges
 from validation.audit.finder import Finder
 from validation.audit.other_counts import look_at_others
@@ -21,12 +16,13 @@ from validation.audit.scheme import Scheme
 from validation.audit.view import read_views
 
 
-def audit_system(
+def audit_system(  # noqa: PLR0913  all but three have defaults that most callers want
     publications: Sequence[Publication],
     system: System,
     scheme: Scheme,
     exact_seconds: float = 0,
     absent_is_empty: bool = False,
+    tested_only: bool = False,
 ) -> SystemAudit:
     """Return what falls in one system.
 
@@ -36,28 +32,19 @@ def audit_system(
         scheme: the public configuration.
         exact_seconds: how long to solve for true ranges; 0: not at all.
         absent_is_empty: whether the reader holds that a code without any row has no students.
+        tested_only: leave out the counts of other students, of which most of the time is.
     """
     view = read_views(publications[:1], system, scheme)[0]
     finder = Finder(view, scheme, system)
     look_at_shown(finder)
     bounds, pairs = look_at_view(finder, absent_is_empty)
-    look_at_others(finder, publications[0], pairs, bounds)
+    if not tested_only:
+        look_at_others(finder, publications[0], pairs, bounds)
     if len(publications) > 1:
         look_at_releases(finder, publications, absent_is_empty)
     if exact_seconds and not bounds.broken.any():
         look_at_ranges(finder, bounds, Clock(exact_seconds))
-    return _told(finder, int(may_be_small(finder, bounds).sum()))
-
-
-def what_follows(publication: Publication, system: System, scheme: Scheme) -> SystemAudit:
-    """Return what falls in one system exactly: shown, solved for, or left by nested cells."""
-    view = read_views([publication], system, scheme)[0]
-    finder = Finder(view, scheme, system)
-    look_at_what_follows(finder, absent_is_empty=False)
-    return _told(finder, int((~view.shown[: view.cells.named]).sum()))
-
-
-def _told(finder: Finder, hidden: int) -> SystemAudit:
+    hidden = int(may_be_small(finder, bounds).sum())
     order = attrgetter("kind", "cell", "statistic", "mart")
     falls = tuple(sorted(finder.falls, key=order))
     return SystemAudit(finder.name, falls, finder.view.cells.named, hidden, finder.figures)

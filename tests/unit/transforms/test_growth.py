@@ -565,6 +565,15 @@ def test_the_rate_before_is_hidden_where_it_would_tell_how_few_did_not_begin_low
     assert hidden["hides_prior"].sum() > 1
 
 
+def test_how_many_did_not_begin_low_is_not_told_of_few_between_two_groups() -> None:
+    # All but nine of those who had reached the standard are WHITE; many others began low.
+    few = {(1, 2): 20, (1, 1): 20, (2, 2): 20, (2, 1): 20, (3, 3): 2, (3, 2): 2}
+    moves = {"ASIAN": few, "BLACK": _added(few, {(4, 4): 1}), "WHITE": FULL}
+    rows = [{"ethnicity": "all", "moves": _added(*moves.values())}]
+    rows += [{"ethnicity": name, "moves": of} for name, of in moves.items()]
+    assert _hidden_numbers(*rows)["hides_prior"].tolist() == [False, True, True, True]
+
+
 def test_a_matrix_is_hidden_with_each_number_that_it_tells() -> None:
     # The rate before of WHITE is hidden, of whom few left, and that of one more with it; the matrix
     # of BLACK, which has a small row, would do for that of WHITE.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,12 +23,14 @@ from tests.unit.transforms.enrolled_schools import (
     scored,
     unscored,
 )
+from transforms.cell_plan import CellPlan
 from transforms.organisations import SYSTEM, org_splits
 from transforms.participation_cards import CARDS
 from transforms.participation_cells import (
     UNTESTED_CELLS,
     exact_measures,
     published_measures,
+    shown_cells,
 )
 
 
@@ -88,6 +91,24 @@ def _of(people: Sequence[tuple[Any, ...]]) -> tuple[Rows, Rows]:
             results.append(unscored(str(number), took, **who))
         roster += enrolled(str(number), **who)
     return results, roster
+
+
+@pytest.mark.parametrize(("interval", "hidden"), [(3, [1, 2]), (30, [0, 1])])
+def test_how_many_are_hidden_stays_as_open_as_the_rule_says(interval: int, hidden: list[int]):
+    """Nine hidden with eleven lie between 0 and 20: where 30 are asked for, with forty instead."""
+    key = {"org_level": "district", "org_id": "D1", "grade": "all"} | dict.fromkeys(
+        DIMENSIONS, "all"
+    )
+    groups = [{"ethnicity": code} for code in ("ASIAN", "BLACK", "WHITE", "all")]
+    cells = pd.DataFrame([key | group for group in groups])
+    cells = cells.assign(cell_id=range(4), n_untested=[40, 9, 11, 60], n_no_score=0)
+    splits = pd.DataFrame(
+        [], columns=["parent_level", "parent_id", "split", "child_level", "child_id"], dtype=str
+    )
+    plan = CellPlan(("ethnicity", "el_status"), ("econ_status",), {}, ("ethnicity",), (EVER_EL,))
+    rule = MARTS.suppression.model_copy(update={"interval": interval})
+    shown = shown_cells(cells, splits, plan, rule)["is_shown"]
+    assert shown[~shown].index.tolist() == hidden
 
 
 @settings(max_examples=12, deadline=None)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from transforms.suppress_ranges import HIGH, LOW, TOLD, UNBOUNDED, Lines
+from transforms.suppress_ranges import HIGH, LOW, TOLD, UNBOUNDED, Lines, Traces
 
 WHOLE, FIRST, SECOND, THIRD = range(4)
 LINE = sparse.csr_array(np.array([[1, -1, -1, -1]]))
@@ -36,7 +36,7 @@ def test_a_range_rests_on_what_it_was_drawn_from_over_several_lines():
     values = np.array([30, 20, 10, 9, 1, 7])
     drawn = lines.draw(*told(values, np.array([1, 1, 0, 1, 0, 1], dtype=bool)))
     assert drawn.bound[:, 4].tolist() == [1, 1]
-    assert set(lines.behind(drawn, 4)) == {0, 1, 3}
+    assert set(Traces(lines, drawn).behind(4)) == {0, 1, 3}
     assert drawn.source[:, 2].tolist() == [0, 0]
     assert (drawn.source[:, [0, 1, 3, 5]] == TOLD).all()
 
@@ -93,6 +93,6 @@ def test_a_range_does_not_move_with_what_it_does_not_rest_on(system):
     lines = Lines(matrix)
     drawn = lines.draw(*told(values, known))
     for count in np.flatnonzero(~known)[:5].tolist():
-        behind = np.isin(np.arange(len(values)), list(lines.behind(drawn, count)))
+        behind = np.isin(np.arange(len(values)), list(Traces(lines, drawn).behind(count)))
         again = lines.draw(*told(values, known & behind))
         assert again.bound[:, count].tolist() == drawn.bound[:, count].tolist()

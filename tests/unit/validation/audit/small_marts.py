@@ -134,6 +134,23 @@ def publish(
     return folder
 
 
+def school_by_gender(sizes):
+    """Cells of one school's students by gender alone: {gender: (students per level)}."""
+    made = cells_of(students({("D/1", "03", "A", gender): of for gender, of in sizes.items()}))
+    alone = (made["ethnicity"] == "all") & (made["grade"] == "all")
+    return made[alone].reset_index(drop=True)
+
+
+def exact_twin(folder: Path, cells):
+    """Write the restricted mart of the same cells, without those of nobody; return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "mart_achievement_unsuppressed.parquet"
+    key = ["org_level", "org_id", *(name for name in GROUPS if name in cells)]
+    held = cells[cells["n"] > 0]
+    held[key].assign(**SYSTEM, n_tested=held["n"]).to_parquet(path)
+    return path
+
+
 def _publish_levels(folder, cells, told, key):
     pieces = [
         cells.loc[told, key].assign(
