@@ -11,10 +11,15 @@ import duckdb
 
 from configs.mart_models import Marts
 from flows.context import Context
-from flows.slices import of_slices, slice_parts
+from flows.slices import of_slices
 from flows.stages.lake_relations import relate_lake
 from flows.stages.planning import DIRECTORY, RESULTS, ROSTER, BuildPlan
-from flows.stages.sliced_marts import LastMart, write_rows, write_sliced
+from flows.stages.sliced_marts import (
+    LastMart,
+    with_schools_of_waiting,
+    write_rows,
+    write_sliced,
+)
 from flows.stages.students import STUDENTS, relate_released, relate_students
 from transforms import dimensions as dims
 from transforms import identity
@@ -186,24 +191,9 @@ def open_writer(
     _relate(context, plan, con)
     writer = MartWriter(context, plan, con, publication_id)
     schools = dims.dim_school_sql("all_results", "directory", "partners")
-    writer.dimension("dim_school", _with_schools_of_waiting(context, plan, schools))
-    return writer
-
-
-def _with_schools_of_waiting(context: Context, plan: BuildPlan, schools: str) -> str:
-    """Return SQL of the schools, and of those published that only slices that wait may still have.
-
-    Those slices are as they were: a school that a corrected file has no more is in them still.
-    """
     published = context.publisher.path("dim_school", "reporting")
-    if not plan.waiting or not published.exists():
-        return schools
-    years = ", ".join(str(slice_parts(name)[1]) for name in plan.waiting)
-    return (
-        f"WITH schools_now AS ({schools}) FROM schools_now UNION ALL BY NAME "
-        f"SELECT * FROM read_parquet({path_literal(published)}) "
-        f"ANTI JOIN schools_now USING (school_year, school_id) WHERE school_year IN ({years})"
-    )
+    writer.dimension("dim_school", with_schools_of_waiting(schools, published, plan.waiting))
+    return writer
 
 
 def restricted_sql(

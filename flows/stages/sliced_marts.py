@@ -58,6 +58,21 @@ def in_order_of_slices(sql: str) -> str:
     return f"SELECT * FROM ({sql}) ORDER BY {order}"
 
 
+def with_schools_of_waiting(schools: str, published: Path, waiting: Sequence[str]) -> str:
+    """Return SQL of the schools, and of those published that only slices that wait may still have.
+
+    Those slices are as they were: a school that a corrected file has no more is in them still.
+    """
+    if not waiting or not published.exists():
+        return schools
+    years = ", ".join(str(slice_parts(name)[1]) for name in waiting)
+    return (
+        f"WITH schools_now AS ({schools}) FROM schools_now UNION ALL BY NAME "
+        f"SELECT * FROM read_parquet({path_literal(published)}) "
+        f"ANTI JOIN schools_now USING (school_year, school_id) WHERE school_year IN ({years})"
+    )
+
+
 def write_rows(con: duckdb.DuckDBPyConnection, sql: str, target: Path, publication_id: str) -> None:
     """Write the rows of `sql` as a mart's Parquet file that carries its publication's id."""
     carried = f"{{{PUBLICATION_KEY}: {quoted(publication_id)}}}"
