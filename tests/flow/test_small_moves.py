@@ -147,6 +147,21 @@ def test_the_other_slices_are_published_beside_one_that_waits(waiting, tmp_path)
     assert numbers(waiting, 2024) == before
 
 
+def test_a_school_that_a_waiting_file_has_no_more_keeps_its_row(waiting, tmp_path):
+    first, again = file(tmp_path, "first"), file(tmp_path, "again")
+    lines = first.read_text().splitlines()
+    lines += [line.replace("6990013", "6990039").replace(",900", ",800") for line in lines[1:6:2]]
+    first.write_text("\n".join(lines) + "\n")
+    load(waiting, first)
+    assert load(waiting, again).waiting == ("results_csv|2024",)
+    outcome = load(waiting, file(tmp_path, "next", year=2025))
+    assert (outcome.state, outcome.waiting) == ("published", ("results_csv|2024",))
+    schools = rows_of(waiting.publisher.path("dim_school", "reporting"), "school_year, school_id")
+    assert [one for one in schools if one[1].endswith("6990039")] == [
+        (2024, "0199017/6990039")
+    ]  # fmt: skip
+
+
 def test_status_says_what_waits_since_when_and_what_to_type(waiting, tmp_path):
     two_years(waiting, tmp_path)
     load(waiting, corrected(tmp_path, "again"))
