@@ -1,17 +1,18 @@
-"""Writes seeded student-level results for `make bench`: `generate.py ROWS OUT [--seed N]`.
+"""Writes seeded student-level results for `make bench`: `generate.py ROWS OUT [--state SCHOOLS]`.
 
 60 districts of very different size hold 1,000 schools. A student begins at an elementary school
 (grades 3 to 5), follows its feeder chain to a middle (6 to 8) and a high school (11) of the same
 district, and keeps the same groups in every year and subject. Grades 9, 10 and below 3 are not
 tested. Rows lie as yearly extracts laid end to end: by year, school, student, subject. One row in a
-hundred carries one value that no code list, pattern or range allows.
+hundred carries one value that no code list, pattern or range allows. `--state` makes a state of so
+many schools, its districts in proportion, with one subject in the last year alone.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,22 @@ FAULTS = {
 
 
 @dataclass(frozen=True)
+class State:
+    """How many schools there are in how many districts, and what is tested when."""
+
+    schools: int = SCHOOLS
+    districts: int = DISTRICTS
+    years: np.ndarray = field(default_factory=YEARS.copy)
+    subjects: tuple[str, ...] = SUBJECTS
+
+    @classmethod
+    def of_one_year(cls, schools: int) -> State:
+        """Return one of so many schools, the districts in proportion: a year, a subject."""
+        districts = round(schools * DISTRICTS / SCHOOLS)
+        return cls(schools, districts, YEARS[-1:], SUBJECTS[:1])
+
+
+@dataclass(frozen=True)
 class Schools:
     """The schools by position: their codes, levels, and where their students go on to."""
 
@@ -119,17 +136,17 @@ class Rows:
     subject: np.ndarray
 
 
-def generate(rows: int, out: Path, seed: int = SEED) -> dict[str, int]:
-    """Write exactly `rows` results to `out`; the same rows and seed give the same bytes.
+def generate(rows: int, out: Path, seed: int = SEED, state: State | None = None) -> dict[str, int]:
+    """Write exactly `rows` results to `out`; the same rows, seed and state give the same bytes.
 
     Returns:
         How many rows, students, schools and faulty rows were written.
     """
-    rng = np.random.default_rng(seed)
-    schools = draw_schools(rng)
-    students = draw_students(rng, schools, rows)
-    results = lay_out(rng, schools, students, rows)
-    columns = as_columns(rng, schools, students, results)
+    rng, state = np.random.default_rng(seed), state or State()
+    schools = draw_schools(rng, state)
+    students = draw_students(rng, state, schools, rows)
+    results = lay_out(rng, state, schools, students, rows)
+    columns = as_columns(rng, state, schools, students, results)
     faulty = plant(rng, columns, rows)
     write(columns, out, rows)
     return {
@@ -140,13 +157,13 @@ def generate(rows: int, out: Path, seed: int = SEED) -> dict[str, int]:
     }
 
 
-def draw_schools(rng: np.random.Generator) -> Schools:
+def draw_schools(rng: np.random.Generator, state: State) -> Schools:
     """Share the schools out among the districts, and each district's into feeder chains."""
-    weight = rng.lognormal(0, 1.1, DISTRICTS)
-    spare = SCHOOLS - FEWEST_SCHOOLS * DISTRICTS
+    weight = rng.lognormal(0, 1.1, state.districts)
+    spare = state.schools - FEWEST_SCHOOLS * state.districts
     counts = FEWEST_SCHOOLS + rng.multinomial(spare, weight / weight.sum())
-    district = np.repeat(np.arange(DISTRICTS), counts)
-    level, middle_of, high_of = (np.zeros(SCHOOLS, np.int64) for _ in range(3))
+    district = np.repeat(np.arange(state.districts), counts)
+    level, middle_of, high_of = (np.zeros(state.schools, np.int64) for _ in range(3))
     start = 0
     for count in counts:
         high, middle = max(1, round(0.15 * count)), max(1, round(0.22 * count))
@@ -158,13 +175,15 @@ def draw_schools(rng: np.random.Generator) -> Schools:
         middle_of[homes] = place[elementary] + (share * middle).astype(np.int64)
         high_of[homes] = place[elementary + middle] + (share * high).astype(np.int64)
         start += count
-    county = rng.integers(1, 59, DISTRICTS)
+    county = rng.integers(1, 59, state.districts)
     codes = [
         f"{county[d]:02d}{70_000 + 41 * d:05d}{5_000_000 + 733 * position:07d}"
         for position, d in enumerate(district)
     ]
     elementary = np.flatnonzero(level == ELEMENTARY)
-    return Schools(codes, elementary, middle_of, high_of, district, rng.normal(0, 25, SCHOOLS))
+    return Schools(
+        codes, elementary, middle_of, high_of, district, rng.normal(0, 25, state.schools)
+    )
 
 
 def is_tested(grade: np.ndarray) -> np.ndarray:
@@ -172,16 +191,16 @@ def is_tested(grade: np.ndarray) -> np.ndarray:
     return ((grade >= 3) & (grade <= 8)) | (grade == 11)
 
 
-def draw_students(rng: np.random.Generator, schools: Schools, rows: int) -> Students:
+def draw_students(rng: np.random.Generator, state: State, schools: Schools, rows: int) -> Students:
     """Draw as many students as give a few more rows than are asked for."""
-    first_grades = np.arange(3 - (len(YEARS) - 1), 12)
-    tests = is_tested(first_grades[:, None] + np.arange(len(YEARS))).sum(axis=1)
+    first_grades = np.arange(3 - (len(state.years) - 1), 12)
+    tests = is_tested(first_grades[:, None] + np.arange(len(state.years))).sum(axis=1)
     first_grades, tests = first_grades[tests > 0], tests[tests > 0]
-    count = int(rows * 1.03 / len(SUBJECTS) / tests.mean()) + 200
+    count = int(rows * 1.03 / len(state.subjects) / tests.mean()) + 200
     size = rng.lognormal(0, 0.65, len(schools.elementary))
     place = rng.choice(len(schools.elementary), count, p=size / size.sum())
     home = schools.elementary[place]
-    ethnicity = pick(rng, draw_mixes(rng, schools)[place])
+    ethnicity = pick(rng, draw_mixes(rng, state, schools)[place])
     el_status = pick(rng, EL_MIX[ethnicity])
     sed = (rng.random(count) < POVERTY[ethnicity]).astype(np.int64)
     swd = (rng.random(count) < 0.13).astype(np.int64)
@@ -200,9 +219,9 @@ def draw_students(rng: np.random.Generator, schools: Schools, rows: int) -> Stud
     )
 
 
-def draw_mixes(rng: np.random.Generator, schools: Schools) -> np.ndarray:
+def draw_mixes(rng: np.random.Generator, state: State, schools: Schools) -> np.ndarray:
     """Return each elementary school's mix of ethnicities, scattered around its district's."""
-    district = rng.dirichlet(ETHNICITY_MIX * 6, DISTRICTS)
+    district = rng.dirichlet(ETHNICITY_MIX * 6, state.districts)
     mixes = district[schools.district[schools.elementary]] * 12 + 0.02
     draws = rng.standard_gamma(mixes)
     return draws / draws.sum(axis=1, keepdims=True)
@@ -214,9 +233,11 @@ def pick(rng: np.random.Generator, shares: np.ndarray) -> np.ndarray:
     return (rng.random(len(shares))[:, None] > limits).sum(axis=1)
 
 
-def lay_out(rng: np.random.Generator, schools: Schools, students: Students, rows: int) -> Rows:
+def lay_out(
+    rng: np.random.Generator, state: State, schools: Schools, students: Students, rows: int
+) -> Rows:
     """Return the results by year, school, student, subject, just as many as are asked for."""
-    grades = students.first_grade[:, None] + np.arange(len(YEARS))
+    grades = students.first_grade[:, None] + np.arange(len(state.years))
     student, year = np.nonzero(is_tested(grades))
     grade = grades[student, year]
     home = students.home[student]
@@ -224,15 +245,16 @@ def lay_out(rng: np.random.Generator, schools: Schools, students: Students, rows
         grade <= 5, home, np.where(grade <= 8, schools.middle_of[home], schools.high_of[home])
     )
     # Students are in the order of their ids, so one number sorts by year, school and student.
-    order = np.argsort((year * SCHOOLS + school) * len(students.ssid) + student, kind="stable")
-    both = np.repeat(order, len(SUBJECTS))
-    subject = np.tile(np.arange(len(SUBJECTS)), len(order))
+    place = year * state.schools + school
+    order = np.argsort(place * len(students.ssid) + student, kind="stable")
+    both = np.repeat(order, len(state.subjects))
+    subject = np.tile(np.arange(len(state.subjects)), len(order))
     kept = np.ones(len(both), bool)
     kept[rng.permutation(len(both))[: len(both) - rows]] = False
     if kept.sum() != rows:
         raise ValueError(f"only {len(both)} results for {rows} rows")
     both, subject = both[kept], subject[kept]
-    return Rows(student[both], YEARS[year[both]], grade[both], school[both], subject)
+    return Rows(student[both], state.years[year[both]], grade[both], school[both], subject)
 
 
 @dataclass
@@ -244,7 +266,7 @@ class Column:
 
 
 def as_columns(
-    rng: np.random.Generator, schools: Schools, students: Students, rows: Rows
+    rng: np.random.Generator, state: State, schools: Schools, students: Students, rows: Rows
 ) -> dict[str, Column]:
     """Return every column of the file, scores and levels drawn."""
     standard = 2_505 + np.where(rows.grade == 11, 85, (rows.grade - 6) * 22)
@@ -256,8 +278,8 @@ def as_columns(
     return {
         "cds_code": column(rows.school, schools.codes),
         "ssid": Column(who, pa.array(students.ssid).cast(pa.string())),
-        "test_year": column(rows.year - YEARS[0], map(str, YEARS)),
-        "subject": column(rows.subject, SUBJECTS),
+        "test_year": column(rows.year - state.years[0], map(str, state.years)),
+        "subject": column(rows.subject, state.subjects),
         "grade": column(rows.grade, map(str, range(12))),
         "ethnicity": column(students.ethnicity[who], ETHNICITIES),
         "el_status": column(students.el_status[who], EL_STATUSES),
@@ -310,8 +332,10 @@ def main() -> None:
     parser.add_argument("rows", type=int)
     parser.add_argument("out", type=Path)
     parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--state", type=int, metavar="SCHOOLS", help="one year, one subject")
     options = parser.parse_args()
-    made = generate(options.rows, options.out, options.seed)
+    state = State.of_one_year(options.state) if options.state else None
+    made = generate(options.rows, options.out, options.seed, state)
     print(", ".join(f"{value} {name}" for name, value in made.items()), "->", options.out)
 
 

@@ -35,6 +35,11 @@ class Run:
     told: dict[str, Any]
 
 
+def module(name: str) -> list[str]:
+    """Return the command that runs a module of the benchmarks."""
+    return [sys.executable, "-m", f"benchmarks.{name}"]
+
+
 def measure(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Run:
     """Run a command to its end.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -61,6 +61,7 @@ class Results:
         self.figures: dict[str, Figure] = {}
         self.stages: dict[str, dict[str, list[float]]] = {}
         self.equality: dict[str, dict[str, int]] = {}
+        self.kept: dict[str, list[dict[str, Any]]] = {}
         self.skipped: list[str] = []
 
     def add(self, figure: Figure, sample: float) -> None:
@@ -97,6 +98,7 @@ class Results:
                 for who, stages in self.stages.items()
             },
             "equality": self.equality,
+            "information_kept": self.kept,
             "skipped": self.skipped,
         }
 
@@ -109,6 +111,7 @@ class Results:
         for who, stages in self.stages.items():
             rows = [(name, f"{median(values):.2f} s") for name, values in stages.items()]
             parts.append(_table((who, "median"), rows))
+        parts.extend(_kept_table(name, counts) for name, counts in self.kept.items())
         for size, found in self.equality.items():
             differing = _differing(found)
             told = f"{found['cells_roci']:,} cells, {found['rejects_roci']:,} rejects"
@@ -120,6 +123,34 @@ class Results:
 def _differing(found: dict[str, int]) -> int:
     """Return how many cells and rejects are not in both results alike."""
     return sum(count for name, count in found.items() if "differ" in name or "only" in name)
+
+
+def hidden_share(counts: Iterable[Mapping[str, Any]], what: str) -> float:
+    """Return of how many percent of `cells`, or of the `students` in them, the n is hidden."""
+    known = list(counts)
+    whole = sum(one[what] for one in known)
+    return 100 * sum(one[f"{what}_hidden"] for one in known) / whole if whole else 0.0
+
+
+def _kept_table(name: str, counts: Sequence[Mapping[str, Any]]) -> str:
+    """Return the hidden shares by organisation and grades, and by how many groups are crossed."""
+    deepest = range(max(one["crossed"] for one in counts) + 1)
+    header = (f"{name}: n hidden, cells (students)", *map(str, deepest), "any")
+    rows = []
+    for level, whole in dict.fromkeys((one["org_level"], one["all_grades"]) for one in counts):
+        own = [one for one in counts if (one["org_level"], one["all_grades"]) == (level, whole)]
+        by = [[one for one in own if one["crossed"] == number] for number in deepest]
+        label = f"{level}, {'all grades' if whole else 'one grade'}"
+        rows.append((label, *map(_shares, (*by, own))))
+    by = [[one for one in counts if one["crossed"] == number] for number in deepest]
+    rows.append(("any", *map(_shares, (*by, counts))))
+    return _table(header, rows)
+
+
+def _shares(counts: Sequence[Mapping[str, Any]]) -> str:
+    if not counts:
+        return ""
+    return f"{hidden_share(counts, 'cells'):.1f} ({hidden_share(counts, 'students'):.1f}) %"
 
 
 def _figure_record(figure: Figure) -> dict[str, Any]:

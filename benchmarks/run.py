@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.process import Run, measure
+from benchmarks import privacy
+from benchmarks.process import Run, measure, module
 from benchmarks.report import Figure, Results
 
 HERE = Path(__file__).parent
@@ -27,6 +28,8 @@ REAL_FILE = ("state_long", "state_long.csv.gz")
 ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 MART = "mart_achievement_unsuppressed"
 LEVEL_MART = "mart_level_unsuppressed"
+# Schools of the generated states whose privacy is decided and attacked.
+STATES, QUICK_STATES = (120, 250, 1_000), (120, 250)
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,14 @@ def results(size: Size, found: Results, *, comparing: bool) -> dict[str, Path]:
     home, out = WORK / f"home_{size.name}", WORK / f"yardstick_{size.name}"
     for folder in (home, out):
         shutil.rmtree(folder, ignore_errors=True)
-    theirs = measure([*_module("yardstick"), str(size.file), str(out)])
-    ours = measure([*_module("worker"), "results", str(size.file), str(home)])
+    theirs = measure([*module("yardstick"), str(size.file), str(out)])
+    ours = measure([*module("worker"), "results", str(size.file), str(home)])
     _note_both(size, found, theirs, ours)
     marts = {name: Path(path) for name, path in ours.told["marts"].items()}
     counted(size, found, out, theirs.told["aggregate"])
     measured(size, found)
     if comparing:
-        command = [*_module("compare"), str(out), str(marts[MART]), ours.told["quarantine"]]
+        command = [*module("compare"), str(out), str(marts[MART]), ours.told["quarantine"]]
         found.equality[size.name] = measure(command).told
     return marts
 
@@ -90,9 +93,9 @@ def counted(size: Size, found: Results, yardstick: Path, aggregate: float) -> No
     """Measure the counting of the yardstick's cells beside the stage that it takes for them."""
     rows, out = WORK / f"rows_{size.name}", WORK / f"cells_{size.name}"
     if not rows.exists():
-        measure([*_module("cells"), "rows", str(yardstick), str(rows)])
-    alike = measure([*_module("cells"), "count", str(rows), "--out", str(out)])
-    more = measure([*_module("cells"), "count", str(rows), "--everything"])
+        measure([*module("cells"), "rows", str(yardstick), str(rows)])
+    alike = measure([*module("cells"), "count", str(rows), "--out", str(out)])
+    more = measure([*module("cells"), "count", str(rows), "--everything"])
     name = f"{size.name} cells, roci / yardstick's aggregation"
     found.add(Figure(name, "x", size.cells), alike.told["seconds"] / aggregate)
     found.add(Figure(f"{name}, all statistics", "x"), more.told["seconds"] / aggregate)
@@ -101,7 +104,7 @@ def counted(size: Size, found: Results, yardstick: Path, aggregate: float) -> No
 
 def measured(size: Size, found: Results) -> None:
     """Measure all measures and gaps of the cells beside the counting of these, in one process."""
-    told = measure([*_module("cells"), "measures", str(WORK / f"rows_{size.name}")]).told
+    told = measure([*module("cells"), "measures", str(WORK / f"rows_{size.name}")]).told
     ratio = (told["achievement"] + told["gaps"]) / told["cells"]
     found.add(Figure(f"{size.name} measures and gaps / cells", "x", size.measures), ratio)
 
@@ -109,7 +112,7 @@ def measured(size: Size, found: Results) -> None:
 def slices(size: Size, found: Results) -> None:
     """Measure a hundred slices, and one of them changed: counted, and with the mart written."""
     rows, work = WORK / f"rows_{size.name}", WORK / "slices"
-    told = measure([*_module("cells"), "slices", str(rows), str(work)]).told
+    told = measure([*module("cells"), "slices", str(rows), str(work)]).told
     shutil.rmtree(work)
     for what in ("counted", "written"):
         full, one = told[f"full_{what}"], told[f"one_{what}"]
@@ -123,8 +126,8 @@ def fifty(found: Results) -> None:
     """Measure the cells of 50M rows: their time beside the yardstick's, and memory."""
     out = WORK / f"yardstick_{FIFTY.name}"
     _say(f"generating {FIFTY.name} rows")
-    measure([*_module("generate"), str(FIFTY.rows), str(FIFTY.file)])
-    theirs = measure([*_module("yardstick"), str(FIFTY.file), str(out)])
+    measure([*module("generate"), str(FIFTY.rows), str(FIFTY.file)])
+    theirs = measure([*module("yardstick"), str(FIFTY.file), str(out)])
     FIFTY.file.unlink()
     counted(FIFTY, found, out, theirs.told["aggregate"])
 
@@ -134,7 +137,7 @@ def copies(mart: Path, found: Results) -> None:
     for engine, title in ENGINES.items():
         home = WORK / f"sql_{engine}"
         shutil.rmtree(home, ignore_errors=True)
-        told = measure([*_module("worker"), "copies", engine, str(home), str(mart)]).told
+        told = measure([*module("worker"), "copies", engine, str(home), str(mart)]).told
         shutil.rmtree(home, ignore_errors=True)
         figure = Figure(f"{mart.stem} into {title}", "rows/s", 100_000, more_is_better=True)
         found.add(figure, told["rows"] / told["seconds"])
@@ -153,8 +156,8 @@ def state_long(file: Path, found: Results) -> None:
 
 def wide(file: Path, found: Results) -> None:
     """Measure the reading of the widest student layout beside DuckDB's reading of all its text."""
-    theirs = measure([*_module("wide"), "yardstick", str(file)])
-    ours = measure([*_module("wide"), "roci", str(file)])
+    theirs = measure([*module("wide"), "yardstick", str(file)])
+    ours = measure([*module("wide"), "roci", str(file)])
     assert theirs.told["rows"] == ours.told["rows"], "both read every row"
     ratio = ours.seconds / theirs.seconds
     found.add(Figure("401 columns, DuckDB reads all text", "s"), theirs.seconds)
@@ -168,6 +171,15 @@ def verbs(home: Path, found: Results) -> None:
     place = {"ROCI_HOME": str(home)}
     found.add(Figure("roci --help", "s", 0.5), measure(_roci("--help"), place).seconds)
     found.add(Figure("roci status", "s", 1.0), measure(_roci("status"), place).seconds)
+
+
+def protected(states: tuple[int, ...], real: Path | None, found: Results) -> None:
+    """Measure the privacy of the real file, which has been ingested, and of generated states."""
+    if real is not None:
+        _say("privacy of state_long")
+        privacy.real(WORK / "home_state_long", found)
+    _say("privacy of generated states")
+    privacy.states(WORK, states, found)
 
 
 def one_round(number: int, sizes: tuple[Size, ...], real: Path | None, found: Results) -> None:
@@ -196,10 +208,6 @@ def _real_file() -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def _module(name: str) -> list[str]:
-    return [sys.executable, "-m", f"benchmarks.{name}"]
-
-
 def _roci(*words: str) -> list[str]:
     return [str(Path(sys.executable).with_name("roci")), *words]
 
@@ -216,10 +224,10 @@ def _files(sizes: tuple[Size, ...]) -> Iterator[None]:
     try:
         for size in sizes:
             _say(f"generating {size.name} rows")
-            measure([*_module("generate"), str(size.rows), str(size.file)])
+            measure([*module("generate"), str(size.rows), str(size.file)])
         if sizes:
             _say(f"generating {WIDE_ROWS:,} rows of 401 columns")
-            measure([*_module("wide"), "make", str(WIDE_ROWS), str(WIDE)])
+            measure([*module("wide"), "make", str(WIDE_ROWS), str(WIDE)])
         yield
     finally:
         shutil.rmtree(WORK, ignore_errors=True)
@@ -229,8 +237,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure roci beside a hand-written script.")
     parser.add_argument("--quick", action="store_true", help="one round of 1M rows")
     parser.add_argument("--fifty", action="store_true", help="only the cells of 50M rows")
+    parser.add_argument("--privacy", action="store_true", help="only suppression and its attack")
     options = parser.parse_args()
     rounds, sizes = (1, SIZES[:1]) if options.quick else (ROUNDS, SIZES)
+    states = QUICK_STATES if options.quick else STATES
     found, real = Results(rounds), _real_file()
     if real is None:
         found.skipped.append(
@@ -241,9 +251,17 @@ def main() -> int:
             fifty(found)
         print(found)
         return 0 if found.is_reached else 1
+    if options.privacy:
+        with _files(()):
+            if real is not None:
+                state_long(real, found)
+            protected(states, real, found)
+        print(found)
+        return 0 if found.is_reached else 1
     with _files(sizes):
         for number in range(1, rounds + 1):
             one_round(number, sizes, real, found)
+        protected(states, real, found)
     print(found)
     if not options.quick:
         found.write(RESULTS)

@@ -3,22 +3,30 @@
 `worker.py results FILE HOME` takes a file from landing to the unsuppressed Parquet marts, without
 Prefect, batch suite, suppression and SQL. `worker.py copies sqlite|postgresql HOME MART` writes one
 of these marts into SQL. Each prints one JSON object.
+
+`worker.py load FILE HOME` ends at the lake. Of what a workspace has loaded, `worker.py suppress
+HOME` decides what is shown and writes the reporting marts of cells aside. `worker.py attack HOME
+FOLDER` attacks a folder of reporting marts as the nightly does, `worker.py bounds HOME FOLDER` as
+`roci audit` does.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import duckdb
+
     from flows.context import Context
 
 SOURCE = "results_csv"
@@ -100,6 +108,88 @@ def copies(engine: str, home: Path, mart: Path) -> dict[str, Any]:
     return {"rows": pq.read_metadata(mart).num_rows, "seconds": seconds}
 
 
+def load(file: Path, home: Path) -> dict[str, Any]:
+    """Load a file into a new workspace."""
+    from flows.context import open_context
+    from flows.stages.intake import ingest_files
+    from flows.stages.loading import load_incoming
+
+    context = open_context({"ROCI_HOME": str(home)})
+    [incoming] = ingest_files(context, SOURCE, [file], None)
+    return {"loaded": load_incoming(context, incoming, suites=False).loaded}
+
+
+def suppress(home: Path) -> dict[str, Any]:
+    """Decide what is shown of every cell; write the reporting marts of cells aside."""
+    from flows.context import open_context
+    from flows.stages.marts import connect, count_cells, open_writer, reporting_sql
+    from flows.stages.planning import plan_build
+    from flows.stages.protecting import decide
+
+    context = open_context({"ROCI_HOME": str(home)})
+    marts, plan = context.catalogue.marts, plan_build(context, everything=True)
+    with connect(context) as con:
+        writer = open_writer(context, plan, con)
+        cells = count_cells(context, plan, con)
+        assert cells is not None
+        began = time.perf_counter(), _processor()
+        decided = decide(con, cells, marts)
+        told = {"seconds": time.perf_counter() - began[0], "processor": _processor() - began[1]}
+        for name, sql in reporting_sql(cells, marts, decided).items():
+            writer.sliced(name, "reporting", sql)
+        folder = writer.files().reporting["mart_achievement"].parent
+        least = marts.suppression.minimum_n
+        shares = _kept(con, (*cells.crossed, *cells.side_columns), decided.decisions, least)
+    return {**told, "folder": str(folder), "kept": shares}
+
+
+def _kept(
+    con: duckdb.DuckDBPyConnection, groups: Sequence[str], decisions: str, minimum: int
+) -> list[dict[str, Any]]:
+    """Count the cells of the minimum and more, and the students in them; of both the hidden."""
+    crossed = " + ".join(f"({group} <> 'all')::INTEGER" for group in groups)
+    found = con.execute(
+        f"SELECT org_level::VARCHAR AS org_level, grade = 'all' AS all_grades, "
+        f"{crossed} AS crossed, count(*) AS cells, sum(n_tested)::BIGINT AS students, "
+        "count(*) FILTER (suppressed) AS cells_hidden, "
+        "coalesce(sum(n_tested) FILTER (suppressed), 0)::BIGINT AS students_hidden "
+        f"FROM cells JOIN {decisions} USING (cell_id) WHERE n_tested >= {minimum} "
+        "GROUP BY 1, 2, 3 ORDER BY 1, 2 DESC, 3"
+    )
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def attack(home: Path, folder: Path) -> dict[str, Any]:
+    """Attack reporting marts as is done before they are published: only what follows exactly."""
+    from configs.errors import PublicationHeld
+    from flows.context import open_context
+    from flows.stages.attacking import require_nothing_follows
+    from flows.stages.planning import plan_build
+
+    context = open_context({"ROCI_HOME": str(home)})
+    slices = plan_build(context, everything=True).changed
+    try:
+        require_nothing_follows(context, folder, slices)
+    except PublicationHeld as held:
+        return {"held": 1, "found": held.found}
+    return {"held": 0}
+
+
+def bounds(home: Path, folder: Path) -> dict[str, Any]:
+    """Attack reporting marts by bounds too, as `roci audit` does."""
+    from flows.context import open_context
+    from validation.audit.folder import audit_folder
+
+    audit = audit_folder(folder, open_context({"ROCI_HOME": str(home)}).catalogue)
+    return {"cells": audit.cells, "falls": len(audit.falls), "counts": audit.counts}
+
+
+def _processor() -> float:
+    """Return the processor seconds of this process and of those that it started and are done."""
+    return sum(os.times()[:4])
+
+
 @contextmanager
 def _address(engine: str) -> Iterator[str | None]:
     """Yield the address of a PostgreSQL of our own, null for SQLite."""
@@ -123,19 +213,30 @@ def _address(engine: str) -> Iterator[str | None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run stages of roci, timed.")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    one = verbs.add_parser("results")
-    one.add_argument("file", type=Path)
-    one.add_argument("home", type=Path)
-    two = verbs.add_parser("copies")
-    two.add_argument("engine", choices=("sqlite", "postgresql"))
-    two.add_argument("home", type=Path)
-    two.add_argument("mart", type=Path)
-    options = parser.parse_args()
-    if options.verb == "results":
-        told = results(options.file, options.home)
-    else:
-        told = copies(options.engine, options.home, options.mart)
-    print(json.dumps(told))
+    into_sql = verbs.add_parser("copies")
+    into_sql.add_argument("engine", choices=("sqlite", "postgresql"))
+    into_sql.add_argument("home", type=Path)
+    into_sql.add_argument("mart", type=Path)
+    for verb, *paths in (
+        ("results", "file", "home"),
+        ("load", "file", "home"),
+        ("suppress", "home"),
+        ("attack", "home", "folder"),
+        ("bounds", "home", "folder"),
+    ):
+        one = verbs.add_parser(verb)
+        for path in paths:
+            one.add_argument(path, type=Path)
+    given = vars(parser.parse_args())
+    done: dict[str, Callable[..., dict[str, Any]]] = {
+        "results": results,
+        "copies": copies,
+        "load": load,
+        "suppress": suppress,
+        "attack": attack,
+        "bounds": bounds,
+    }
+    print(json.dumps(done[given.pop("verb")](**given)))
 
 
 if __name__ == "__main__":
