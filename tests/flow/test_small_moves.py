@@ -357,8 +357,8 @@ def test_what_is_published_is_attacked_and_nothing_else(waiting, tmp_path, monke
     monkeypatch.setattr(
         building,
         "require_nothing_follows",
-        lambda context, folder, slices: (
-            checked.append(tuple(slices)), require(context, folder, slices)
+        lambda context, folder, exact, slices: (
+            checked.append(tuple(slices)), require(context, folder, exact, slices)
         ),
     )  # fmt: skip
     load(waiting, corrected(tmp_path, "again"))
