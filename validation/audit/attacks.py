@@ -79,7 +79,9 @@ def _counts(bounds: Bounds) -> Iterator[tuple[str, str, str, Interval]]:
     yield "bounds_proficient", ACHIEVEMENT, PROFICIENT, bounds.proficient
     yield "bounds_proficient", ACHIEVEMENT, "not proficient", bounds.others
     for number, level in enumerate(bounds.levels, start=1):
-        yield "bounds_level", LEVEL, f"level {number}", level
+        # That nobody at all is at a level the whole says, of no group in particular.
+        if level.high.max(initial=0) > 0:
+            yield "bounds_level", LEVEL, f"level {number}", level
 
 
 def _but_one(bounds: Bounds) -> Iterator[tuple[Floats, str]]:
