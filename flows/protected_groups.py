@@ -30,7 +30,7 @@ COMPUTED = frozenset(
     {
         "below_minimum", "extreme_rate", "derived", "span_n", "span_coded", "span_matched",
         "span_not_tested", "nested", "nested_all_or_none", "nested_level", "residual",
-        "residual_all_or_none", "bounds_coded", "moved", "changed_records",
+        "residual_all_or_none", "bounds_coded", "moved", "changed_records", "rate_of_hidden",
     }
 )  # fmt: skip
 # About the students of the cell that is named.

@@ -17,6 +17,7 @@ from validation.audit.span import Span
 
 TESTED = "n_tested"
 PROFICIENT = "n_proficient"
+MEAN = "mean_scale_score"
 LEVEL = "mart_level"
 
 
@@ -45,9 +46,21 @@ def look_at_shown(finder: Finder) -> None:
     hidden[at] = np.isnan(n)
     for told in view.told:
         there = view.cells.at(told.key)
-        finder.note("derived", there[hidden[there]], TESTED, told.mart)
+        finder.note("derived", there[hidden[there] & ~np.isnan(told.n)], TESTED, told.mart)
         exact = view.exact[there] & view.coded[there]
         finder.note("derived", there[exact], PROFICIENT, told.mart)
+    look_at_rates(finder)
+
+
+def look_at_rates(finder: Finder) -> None:
+    """Find rates and means that are told of a hidden size: with those around it, it follows."""
+    view, rows = finder.view, finder.view.rows
+    own = (ACHIEVEMENT, view.cells.at(rows.key), rows["pct_proficient"], rows["mean_scale_score"])
+    others = ((one.mart, view.cells.at(one.key), one.pct, one.mean) for one in view.told)
+    for mart, there, pct, mean in (own, *others):
+        hidden = np.isnan(view.n[there])
+        finder.note("rate_of_hidden", there[hidden & ~np.isnan(pct)], PROFICIENT, mart)
+        finder.note("rate_of_hidden", there[hidden & ~np.isnan(mean)], MEAN, mart)
 
 
 def may_be_small(finder: Finder, bounds: Bounds) -> Flags:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from validation.audit.attacks import LEVEL, PROFICIENT, TESTED, look_at_view
+from validation.audit.attacks import LEVEL, MEAN, PROFICIENT, TESTED, look_at_view
 from validation.audit.finder import Finder
 from validation.audit.keys import Flags
 from validation.audit.published import Publication
@@ -41,7 +41,7 @@ def _look_at_moves(finder: Finder, then: View) -> None:
     exact = same & now.exact & then.exact
     finder.note("changed_records", np.flatnonzero(exact & (now.low != then.low)), PROFICIENT)
     other = same & (abs(now.mean - then.mean) > 0)
-    finder.note("changed_records", np.flatnonzero(other), "mean_scale_score")
+    finder.note("changed_records", np.flatnonzero(other), MEAN)
     for number, (one, before) in enumerate(zip(now.levels, then.levels, strict=False), start=1):
         other = same & (abs(one - before) > 0)
         finder.note("changed_records", np.flatnonzero(other), f"level {number}", LEVEL)

@@ -12,6 +12,7 @@ KINDS: Mapping[str, str] = {
     "below_minimum": "a count below the minimum is shown",
     "extreme_rate": "a rate is shown exactly though it lies in the extreme band of its count",
     "derived": "a derived mart shows the count of a cell that mart_achievement hides",
+    "rate_of_hidden": "a rate or a mean is shown of a group whose size is hidden",
     "span_n": "the size of a hidden small group follows exactly by linear algebra",
     "span_coded": "the count behind a coded rate follows exactly by linear algebra",
     "span_matched": "a small number of matched students follows exactly by linear algebra",

@@ -1,4 +1,4 @@
-"""What derived marts tell of cells: each count and rate of a gap, of growth, of a comparison."""
+"""What derived marts tell of cells: counts, rates, means of gaps, of growth, of comparisons."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FROM = "from_year = ? AND assessment = ? AND subject = ? AND test_window = ? AND
 
 @dataclass(frozen=True)
 class Told:
-    """Counts that one mart tells of cells: `n` students, of whom `pct` percent are proficient.
+    """What one mart tells of cells: `n` students, `pct` percent proficient, the mean of the scores.
 
     Nan where it is not told. `codes` and `organisation` are those of the cell.
     """
@@ -32,12 +32,13 @@ class Told:
     key: Keys
     n: Floats
     pct: Floats
+    mean: Floats
 
     def only(self, chosen: Flags) -> Told:
         """Return the chosen ones."""
         return Told(
             self.mart, self.organisation[chosen], self.codes[chosen], self.key[chosen],
-            self.n[chosen], self.pct[chosen],
+            self.n[chosen], self.pct[chosen], self.mean[chosen],
         )  # fmt: skip
 
 
@@ -48,19 +49,22 @@ def told_by_derived(publication: Publication, system: System, words: Words) -> l
         *_of_growth(publication, system, words),
         *_of_comparisons(publication, system, words),
     ]
-    known = [one.only(~np.isnan(one.n)) for one in found]
+    known = [one.only(~np.isnan([one.n, one.pct, one.mean]).all(axis=0)) for one in found]
     return [one for one in known if len(one.n)]
 
 
-def _told(mart: str, rows: Rows, n: str, pct: str) -> Told:
-    return Told(mart, rows.organisation, rows.codes, rows.key, rows[n], rows[pct])
+def _told(mart: str, rows: Rows, n: Floats, pct: Floats, mean: Floats | None = None) -> Told:
+    """Return what rows tell of their cells; no mart but of gaps tells a mean."""
+    means = np.full(len(rows), np.nan) if mean is None else mean
+    return Told(mart, rows.organisation, rows.codes, rows.key, n, pct, means)
 
 
 def _of_gaps(publication: Publication, system: System, words: Words) -> Iterator[Told]:
     mart = "mart_gap"
-    columns = ("dimension", "reference", "n_tested", "n_reference", "pct_proficient")
-    rows = publication.rows(mart, (*columns, "pct_reference"), words, SHOWN, system)
-    yield _told(mart, rows, "n_tested", "pct_proficient")
+    columns = ("dimension", "reference", "n_tested", "n_reference", "pct_proficient",
+               "pct_reference", "mean_scale_score", "mean_reference")  # fmt: skip
+    rows = publication.rows(mart, columns, words, SHOWN, system)
+    yield _told(mart, rows, rows["n_tested"], rows["pct_proficient"], rows["mean_scale_score"])
     for d, dimension in enumerate(words.dimensions):
         of = rows.only(rows["dimension"] == dimension)
         if not len(of):
@@ -76,8 +80,10 @@ def _of_gaps(publication: Publication, system: System, words: Words) -> Iterator
         n = of["n_reference"] + np.where(whole, of["n_tested"], 0)
         proficient = of["pct_reference"] * of["n_reference"]
         proficient += np.where(whole, of["pct_proficient"] * of["n_tested"], 0)
+        mean = np.where(whole, np.nan, of["mean_reference"])
         with np.errstate(invalid="ignore", divide="ignore"):
-            yield Told(mart, of.organisation, codes, key, n, proficient / n)
+            rate = np.where(whole, proficient / n, of["pct_reference"])
+        yield Told(mart, of.organisation, codes, key, n, rate, mean)
 
 
 def _of_growth(publication: Publication, system: System, words: Words) -> Iterator[Told]:
@@ -86,12 +92,13 @@ def _of_growth(publication: Publication, system: System, words: Words) -> Iterat
     now = publication.rows(mart, columns, words, SHOWN, system)
     # The rate of a matched row is of the matched alone.
     unmatched = np.where(now["growth_type"] == "matched", np.nan, now["pct_proficient"])
-    yield Told(mart, now.organisation, now.codes, now.key, now["n_tested"], unmatched)
+    yield _told(mart, now, now["n_tested"], unmatched)
     columns = ("growth_type", "n_prior", "pct_prior")
     before = publication.rows(mart, columns, words, PRIOR, system)
     before = before.only(np.isin(before["growth_type"], ("cohort", "cross_section")))
     if len(before):
-        yield _told(mart, _grade_below(before, words), "n_prior", "pct_prior")
+        below = _grade_below(before, words)
+        yield _told(mart, below, below["n_prior"], below["pct_prior"])
 
 
 def _grade_below(rows: Rows, words: Words) -> Rows:
@@ -130,7 +137,7 @@ def _of_comparisons(publication: Publication, system: System, words: Words) -> I
         ):
             rate = found[pct] if now and len(found) else np.full(len(found), np.nan)
             n = found[column] if len(found) else nothing
-            yield Told(mart, found.organisation, found.codes, found.key, n, rate)
+            yield _told(mart, found, n, rate)
 
 
 def _compared(rows: Rows, words: Words) -> Rows:

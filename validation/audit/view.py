@@ -31,7 +31,7 @@ class View:
     coded: a rate is told as a limit only. levels: students at each level, a row per level.
     mean: of the scores. proficient_from: the level from which a student is proficient, if known.
     achievement: the position of each row of mart_achievement, `rows`, among the cells.
-    told: what derived marts tell, for cells of which mart_achievement does not tell it.
+    told: what derived marts tell, of cells of which mart_achievement does not tell all.
     """
 
     cells: Cells
@@ -83,7 +83,7 @@ def read_views(
     parts += [told for one in read for told in one.told]
     parts += [one.levels for one in read]
     shown = [one.rows.key[~np.isnan(one.rows["n_tested"])] for one in read]
-    shown += [told.key for one in read for told in one.told]
+    shown += [told.key[~np.isnan(told.n)] for one in read for told in one.told]
     cells = Lattice(words, splits, scheme).build(
         np.concatenate([part.organisation for part in parts]),
         np.concatenate([part.codes for part in parts]),

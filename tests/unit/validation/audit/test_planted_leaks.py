@@ -93,6 +93,24 @@ def test_a_gap_against_the_rest_tells_the_count_of_the_rest(safe):
     assert ("span_n", "school/D/1, ethnicity B", "n_tested") in found(safe)
 
 
+def test_a_mean_or_a_rate_of_a_hidden_group_falls(safe):
+    at = {"org_level": "school", "org_id": "D/2", "ethnicity": "A", "dimension": "ethnicity"}
+    nothing = {"n_tested": np.nan, "n_reference": np.nan, "pct_proficient": np.nan}
+    row = {**at, **nothing, "reference": "B", "pct_reference": np.nan, "mean_scale_score": np.nan}
+    add_rows(safe, "mart_gap", [{**row, "mean_reference": np.nan}])
+    assert found(safe) == set()
+    add_rows(safe, "mart_gap", [{**row, "mean_reference": 2471.0}])
+    assert found(safe) == {("rate_of_hidden", "school/D/2, ethnicity B", "mean_scale_score")}
+    add_rows(safe, "mart_gap", [{**row, "mean_reference": np.nan, "pct_proficient": 52.0}])
+    assert found(safe) == {("rate_of_hidden", "school/D/2, ethnicity A", "n_proficient")}
+
+
+def test_a_mean_in_a_suppressed_row_falls(safe):
+    at = {"org_level": "school", "org_id": "D/2", "ethnicity": "B", "gender": "all"}
+    alter(safe, "mart_achievement", at, mean_scale_score=2471.0)
+    assert found(safe) == {("rate_of_hidden", "school/D/2, ethnicity B", "mean_scale_score")}
+
+
 def test_the_prior_count_of_a_growth_row_tells_of_the_year_before(safe):
     at = {"org_level": "school", "org_id": "D/2", "ethnicity": "B", "school_year": 2031}
     told = {"growth_type": "cross_section", "prior_year": 2030, "prior_window": "annual"}
