@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from flows.context import Context, open_context
+
+Opened = Callable[[], Context]
+
+
+@contextmanager
+def opened_again() -> Iterator[Opened]:
+    """Open the workspace as often as it is asked for, with the configuration as it is by then."""
+    contexts: list[Context] = []
+
+    def again() -> Context:
+        contexts.append(open_context())
+        return contexts[-1]
+
+    yield again
+    for one in contexts:
+        one.database.close()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from flows.embargo import set_rule, still_kept
 from flows.morning import status_of
 from flows.running import run_build
 from flows.stages import building
+from tests.flow.as_configured import Opened, opened_again
 from tests.flow.leaks import texts_of_parquet
 from tests.flow.two_districts import (
     FAR,
@@ -34,7 +35,6 @@ from warehouse.ledger import Ledger
 FAR_MEAN = 2471.0
 BOTH_MEAN = 2483.0
 ASSESSMENT = "results_csv"
-Opened = Callable[[], Context]
 
 
 @pytest.fixture
@@ -43,15 +43,8 @@ def opened(workspace_home: Path, tmp_path, monkeypatch) -> Iterator[Opened]:
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.setenv("ROCI_CONFIG", str(site))
-    contexts: list[Context] = []
-
-    def again() -> Context:
-        contexts.append(open_context())
-        return contexts[-1]
-
-    yield again
-    for one in contexts:
-        one.database.close()
+    with opened_again() as opens:
+        yield opens
 
 
 def rule(state: str = "reviewing", district: str | None = None, **given) -> EmbargoRule:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from configs.catalogue import load_catalogue
 from configs.errors import ConfigurationError
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.running import run_ingest
+from tests.flow.as_configured import Opened, opened_again
 from tests.flow.leaks import texts_of_parquet, texts_of_sqlite
 from tests.flow.small_files import state_long
 
@@ -63,19 +64,10 @@ def site(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def opened(
-    site: Path, workspace_home: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[], Context]]:
+def opened(site: Path, workspace_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Opened]:
     monkeypatch.setenv("ROCI_CONFIG", str(site))
-    made: list[Context] = []
-
-    def open_it() -> Context:
-        made.append(open_context())
-        return made[-1]
-
-    yield open_it
-    for context in made:
-        context.database.close()
+    with opened_again() as opens:
+        yield opens
 
 
 def ingest(context: Context, source: str, path: Path) -> None:

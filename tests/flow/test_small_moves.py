@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from configs.errors import UsageError
 from configs.models import EmbargoRule
-from flows.context import Context, open_context
+from flows.context import Context
 from flows.embargo import set_rule
 from flows.forget_told import Order, forget
 from flows.morning import status_lines, status_of
@@ -19,6 +19,7 @@ from flows.running import run_build, run_ingest, run_release
 from flows.stages import building
 from flows.stages.forget_target import Request
 from flows.waiting import release_moves
+from tests.flow.as_configured import Opened, opened_again
 from tests.flow.small_files import EACH_LEVEL, RESULTS_HEADER, results
 from tests.flow.two_districts import in_sql, rows_of
 from warehouse.ledger import Ledger
@@ -27,7 +28,6 @@ from warehouse.publish import Publisher
 DISTRICT = "0199017"
 WAITING = "suppression:\n  small_moves: wait\n"
 YEARS = (2023, 2024)
-Opened = Callable[[], Context]
 
 
 @pytest.fixture
@@ -37,15 +37,8 @@ def opened(workspace_home: Path, tmp_path, monkeypatch) -> Iterator[Opened]:
     site.mkdir()
     (site / "marts.yml").write_text(WAITING)
     monkeypatch.setenv("ROCI_CONFIG", str(site))
-    contexts: list[Context] = []
-
-    def again() -> Context:
-        contexts.append(open_context())
-        return contexts[-1]
-
-    yield again
-    for one in contexts:
-        one.database.close()
+    with opened_again() as opens:
+        yield opens
 
 
 @pytest.fixture
