@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 from configs.errors import FileRefused, InfrastructureError, RociError
@@ -45,6 +46,18 @@ def storage_failed(error: BaseException) -> InfrastructureError:
     )
 
 
+def no_memory(error: BaseException) -> InfrastructureError:
+    """Return what a person is told where memory ran out, or something ended a process of ours."""
+    return InfrastructureError(
+        "NO_MEMORY",
+        where="this machine",
+        found=type(error).__name__,
+        expected="memory for every process until it has ended",
+        remedy="nothing half done is shown; end what else needs memory, then run the same command "
+        "again",
+    )
+
+
 def unexpected(error: BaseException, where: str = "") -> RociError:
     """Log the places that an unexpected error came through, and return what a person is told.
 
@@ -55,6 +68,8 @@ def unexpected(error: BaseException, where: str = "") -> RociError:
         return error
     if _is_storage(error):
         return storage_failed(error)
+    if isinstance(error, MemoryError | BrokenExecutor):
+        return no_memory(error)
     met = places(error)
     log.error("unexpected=%s at=%s", type(error).__name__, " < ".join(met))
     return FileRefused(

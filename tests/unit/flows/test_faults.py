@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import traceback
+from concurrent.futures.process import BrokenProcessPool
 
 import duckdb
 import pytest
@@ -49,4 +50,11 @@ def test_an_error_that_is_told_already_stays_as_it_is():
 def test_a_full_disk_is_infrastructure_and_can_be_retried(error):
     told = unexpected(error)
     assert isinstance(told, InfrastructureError) and told.code == "STORAGE_FAILED"
+    assert "Okafor" not in str(told)
+
+
+@pytest.mark.parametrize("error", [MemoryError("Okafor"), BrokenProcessPool("Okafor")])
+def test_a_process_without_memory_is_infrastructure_and_can_be_retried(error):
+    told = unexpected(error)
+    assert isinstance(told, InfrastructureError) and told.code == "NO_MEMORY"
     assert "Okafor" not in str(told)
