@@ -158,11 +158,7 @@ def test_restricted_folders_are_open_to_their_owner_only(demo, folder):
 def test_files_of_students_are_readable_by_their_owner_only(demo, folder):
     files = [path for path in (demo.home / folder).rglob("*") if path.is_file()]
     assert files
-    open_to_others = [
-        path.name
-        for path in files
-        if stat.S_IMODE(path.stat().st_mode) & 0o077 and path.suffix != ".json"
-    ]
+    open_to_others = [path.name for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077]
     assert open_to_others == []
 
 
