@@ -13,7 +13,6 @@ from transforms.identity import RATES, SPOKEN, match_students, meant_sql, used_i
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-FILLED = "results_filled"
 # What a student is on a day: a status that begins after the test says nothing of the test.
 STATES_OF_A_DAY = (
     "el_status",
