@@ -58,6 +58,24 @@ def no_memory(error: BaseException) -> InfrastructureError:
     )
 
 
+def _is_of_prefect(error: BaseException) -> bool:
+    """Return whether Prefect's server did not answer: nothing else is spoken to through httpx."""
+    httpx = sys.modules.get("httpx")
+    return httpx is not None and isinstance(error, httpx.TransportError)
+
+
+def no_answer(error: BaseException) -> InfrastructureError:
+    """Return what a person is told where Prefect's server went away in the middle of a run."""
+    return InfrastructureError(
+        "NO_PREFECT_SERVER",
+        where="Prefect's server",
+        found=f"{type(error).__name__}: it does not answer any more",
+        expected="a server that answers until the run has ended",
+        remedy="nothing half done is shown; run the same command again, with --engine direct where "
+        "no server is to be had",
+    )
+
+
 def unexpected(error: BaseException, where: str = "") -> RociError:
     """Log the places that an unexpected error came through, and return what a person is told.
 
@@ -70,6 +88,8 @@ def unexpected(error: BaseException, where: str = "") -> RociError:
         return storage_failed(error)
     if isinstance(error, MemoryError | BrokenExecutor):
         return no_memory(error)
+    if _is_of_prefect(error):
+        return no_answer(error)
     met = places(error)
     log.error("unexpected=%s at=%s", type(error).__name__, " < ".join(met))
     return FileRefused(

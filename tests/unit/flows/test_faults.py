@@ -8,6 +8,7 @@ import traceback
 from concurrent.futures.process import BrokenProcessPool
 
 import duckdb
+import httpx
 import pytest
 
 from configs.errors import InfrastructureError, UsageError
@@ -57,4 +58,10 @@ def test_a_full_disk_is_infrastructure_and_can_be_retried(error):
 def test_a_process_without_memory_is_infrastructure_and_can_be_retried(error):
     told = unexpected(error)
     assert isinstance(told, InfrastructureError) and told.code == "NO_MEMORY"
+    assert "Okafor" not in str(told)
+
+
+def test_a_server_of_prefect_that_went_away_is_infrastructure():
+    told = unexpected(httpx.ConnectError("Okafor"))
+    assert isinstance(told, InfrastructureError) and told.code == "NO_PREFECT_SERVER"
     assert "Okafor" not in str(told)
