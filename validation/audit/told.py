@@ -49,7 +49,7 @@ def told_by_derived(publication: Publication, system: System, words: Words) -> l
         *_of_growth(publication, system, words),
         *_of_comparisons(publication, system, words),
     ]
-    known = [one.only(~np.isnan([one.n, one.pct, one.mean]).all(axis=0)) for one in found]
+    known = [one.only(~(np.isnan(one.n) & np.isnan(one.pct) & np.isnan(one.mean))) for one in found]
     return [one for one in known if len(one.n)]
 
 
