@@ -52,7 +52,7 @@ def waiting_line(record: dict[str, Any]) -> str:
     >>> waiting_line(one | {"behind": ["star 2023"]})
     'star 2024 as published, until star 2023 is released (SMALL_MOVES)  -> roci marts waiting'
     >>> waiting_line(one | {"code": "TWO_PUBLICATIONS", "cells": 1})
-    'star 2024 as published: 1 count under 11 would follow from old and new numbers together \
+    'star 2024 as published: 1 hidden count would follow from old and new numbers together \
 (TWO_PUBLICATIONS)  -> roci marts release star --year 2024'
     """
     named = f"{record['assessment']} {record['school_year']}"
@@ -70,8 +70,9 @@ def _why(record: dict[str, Any]) -> str:
     if record["code"] == SMALL_MOVES:
         moved = f"would move by under {record['moved_by_less_than']} students"
         return f"{record['cells']:,} cell{plural} {moved}"
-    under = f"{record['cells']:,} count{plural} under {record['moved_by_less_than']}"
-    return f"{under} would follow from old and new numbers together"
+    return (
+        f"{record['cells']:,} hidden count{plural} would follow from old and new numbers together"
+    )
 
 
 def waiting_lines(records: Sequence[dict[str, Any]]) -> list[str]:

@@ -26,7 +26,7 @@ class Wait:
 
     code: what it would tell, by itself or by those that it waits behind: SMALL_MOVES by what moved,
     TWO_PUBLICATIONS by both publications together. cells: how many of its cells moved a little, or
-    how often something small follows from both. behind: slices that it looks back on and that wait
+    how many hidden counts follow from both, or nearly. behind: slices that it looks back on and that wait
     themselves. since: when the first build found it so; null until that is on record.
     """
 

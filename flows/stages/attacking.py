@@ -70,7 +70,7 @@ def require_nothing_follows(
 def following_from_both(
     context: Context, folder: Path, exact: Path | None, before: Path, slices: Collection[str]
 ) -> dict[str, int]:
-    """Hold slices against what is published of them; count in each what small follows from both.
+    """Hold slices against what is published of them; count in each what follows from both.
 
     What follows from the one or the other alone is not counted, nor what is known to be of no
     protected group. Slices without any are left out.

@@ -20,7 +20,7 @@ from flows.waiting import release_moves
 from tests.flow.as_configured import publishing
 from tests.flow.small_files import RESULTS_HEADER
 from tests.flow.two_districts import rows_of
-from transforms.suppress import protect
+from transforms.suppress import Dimensions, protect
 
 SLICE = "results_csv|2024"
 # Hispanic, White and Black; of the last so few that they are hidden, and one of the others as well.
@@ -40,15 +40,15 @@ def three_groups(path: Path) -> Path:
     return path
 
 
-def the_other_way_round(cells: pd.DataFrame, *given: object) -> pd.DataFrame:
+def the_other_way_round(
+    cells: pd.DataFrame, splits: pd.DataFrame, dimensions: Dimensions, *given: object
+) -> pd.DataFrame:
     """Decide as ever, but hide the one of two equal groups for the other."""
-    decided = protect(cells, *given)
-    key = [name for name in cells.columns if cells[name].dtype == object or name == "grade"]
-    of = cells[key].astype(str)
-    there = {tuple(row): at for at, row in enumerate(of.itertuples(index=False))}
-    swapped = of.replace(OTHER).itertuples(index=False)
-    order = [there.get(tuple(row), at) for at, row in enumerate(swapped)]
-    return decided.iloc[order].set_index(decided.index)
+    decided = protect(cells, splits, dimensions, *given)
+    of = cells[list(dict.fromkeys(("org_level", "org_id", "grade", *dimensions.columns)))]
+    there = {row: at for at, row in enumerate(of.astype(str).itertuples(index=False, name=None))}
+    swapped = of.astype(str).replace(OTHER).itertuples(index=False, name=None)
+    return decided.iloc[[there[row] for row in swapped]].set_index(decided.index)
 
 
 @pytest.fixture
