@@ -24,10 +24,10 @@ SUITE, WAITING = "moves", "waiting"
 class Wait:
     """A slice that is kept as published.
 
-    code: what it would tell, by itself or by those that it waits behind: SMALL_MOVES by what moved,
-    TWO_PUBLICATIONS by both publications together. cells: how many of its cells moved a little, or
-    how many hidden counts follow from both, or nearly. behind: slices that it looks back on and that wait
-    themselves. since: when the first build found it so; null until that is on record.
+    code: why, by itself or by those that it waits behind: SMALL_MOVES, or TWO_PUBLICATIONS.
+    cells: how many of its cells moved a little, or how many hidden counts follow, or nearly, from
+    both publications together. behind: slices that it looks back on and that wait themselves.
+    since: when the first build found it so; null until that is on record.
     """
 
     slice_name: str
