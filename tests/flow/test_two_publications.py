@@ -15,7 +15,7 @@ from flows.context import Context, open_context
 from flows.morning import status_lines, status_of
 from flows.outcome import BuildOutcome
 from flows.running import run_build, run_ingest
-from flows.stages import protecting, two_publications
+from flows.stages import planning, protecting, two_publications
 from flows.waiting import release_moves
 from tests.flow.as_configured import publishing
 from tests.flow.small_files import RESULTS_HEADER
@@ -62,9 +62,10 @@ def context(workspace_home: Path, tmp_path: Path) -> Iterator[Context]:
     opened.database.close()
 
 
-def built(context: Context) -> BuildOutcome:
-    """Build everything anew: of the students nothing has changed."""
-    build = run_build(context, everything=True, engine="direct").build
+def built(context: Context, monkeypatch: pytest.MonkeyPatch, version: str) -> BuildOutcome:
+    """Build with another version of the code: of the students nothing has changed."""
+    monkeypatch.setattr(planning, "code_hash", lambda: version)
+    build = run_build(context, everything=False, engine="direct").build
     assert build is not None
     return build
 
@@ -87,7 +88,7 @@ def test_what_each_night_hides_and_both_tell_waits(context, monkeypatch, caplog)
     before, yesterday = numbers(context), shown_groups(context)
     assert len(yesterday & OTHER.keys()) == 1 and "BLACK" not in yesterday
     monkeypatch.setattr(protecting, "protect", the_other_way_round)
-    outcome = built(context)
+    outcome = built(context, monkeypatch, "next")
     assert (outcome.state, outcome.waiting) == ("waiting", (SLICE,))
     assert not outcome.needs_attention
     assert numbers(context) == before
@@ -106,7 +107,7 @@ def test_the_plant_is_one_where_both_are_published(context, tmp_path, monkeypatc
     monkeypatch.setattr(protecting, "protect", the_other_way_round)
     monkeypatch.setenv("ROCI_CONFIG", str(publishing(tmp_path / "site")))
     site = open_context()
-    assert built(site).state == "published"
+    assert built(site, monkeypatch, "next").state == "published"
     assert shown_groups(site) != yesterday
     site.database.close()
 
@@ -114,8 +115,8 @@ def test_the_plant_is_one_where_both_are_published(context, tmp_path, monkeypatc
 def test_a_release_lets_it_through_and_who_said_so_is_on_record(context, monkeypatch):
     monkeypatch.setattr("flows.waiting.getuser", lambda: "maria")
     monkeypatch.setattr(protecting, "protect", the_other_way_round)
-    before, first = numbers(context), built(context)
-    assert built(context).publication_id == first.publication_id
+    before, first = numbers(context), built(context, monkeypatch, "next")
+    assert built(context, monkeypatch, "next").publication_id == first.publication_id
     outcome = release_moves(context, "results_csv", 2024, everything=False).build
     assert (outcome.state, outcome.waiting) == ("published", ())
     assert numbers(context) != before
@@ -135,8 +136,8 @@ def test_what_would_be_shown_as_it_is_is_not_attacked_and_no_slice_is_twice(cont
         return real(context, folder, exact, before, slices)
 
     monkeypatch.setattr(two_publications, "following_from_both", looked)
-    assert built(context).state == "published"
+    assert built(context, monkeypatch, "next").state == "published"
     assert attacked == []
     monkeypatch.setattr(protecting, "protect", the_other_way_round)
-    assert built(context).waiting == (SLICE,)
+    assert built(context, monkeypatch, "the one after").waiting == (SLICE,)
     assert attacked == [{SLICE}]
