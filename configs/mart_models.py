@@ -17,14 +17,14 @@ class Suppression(Model):
     interval: whatever can be said of how many students of a hidden group are of a kind (proficient,
         or not; at a level or above) leaves so many open at least.
     small_moves: what becomes of a published assessment and year of which a cell would move by 1 to
-        minimum_n - 1 students: `publish` at once, or `wait` until a person lets it through or the
-        move is large enough.
+        minimum_n - 1 students, or which would give something small away together with what is
+        published: `wait` until a person lets it through or the move is large enough, or `publish`.
     """
 
     minimum_n: int = Field(default=11, ge=10)
     extreme_bands: list[tuple[int, float]]
     interval: int = Field(default=3, ge=1)
-    small_moves: Literal["publish", "wait"] = "publish"
+    small_moves: Literal["publish", "wait"] = "wait"
 
 
 class Gaps(Model):

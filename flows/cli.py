@@ -263,7 +263,7 @@ def marts_build(
 @marts_app.command("waiting")
 @told
 def marts_waiting(json: Json = False) -> int:
-    """List what stays as published since few students moved."""
+    """List what stays as published since the new numbers would tell of few students."""
     from flows.waiting import show_waiting
 
     return show_waiting(opened(), as_json=json)
@@ -277,7 +277,7 @@ def marts_release(
     everything: Annotated[bool, typer.Option("--all", help="All that waits.")] = False,
     json: Json = False,
 ) -> int:
-    """Show the new numbers of what waits, although few students moved."""
+    """Show the new numbers of what waits, although they tell of few students."""
     from flows.waiting import release_moves
 
     context = opened()

@@ -175,7 +175,7 @@ def _show_build(run: RunOutcome, context: Context) -> None:
 
 
 def _show_waiting(context: Context) -> None:
-    from flows.waiting import waiting_line, waiting_records
+    from flows.waiting import waiting_lines, waiting_records
 
-    for record in waiting_records(context):
-        typer.echo(f"  waiting:  {waiting_line(record)}")
+    for line in waiting_lines(waiting_records(context)):
+        typer.echo(f"  {line}")

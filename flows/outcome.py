@@ -53,7 +53,7 @@ class BuildOutcome(Outcome):
     """One publication, or the reason why the last one stays.
 
     `state` is `published`, `unchanged`, `held`, or `waiting`: all that changed are the slices in
-    `waiting`, which stay as published since few students moved. That is no failure.
+    `waiting`, which stay as published since they would tell of few students. That is no failure.
     """
 
     publication_id: str | None

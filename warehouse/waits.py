@@ -16,7 +16,7 @@ from warehouse import ledger_tables as tables
 from warehouse.ledger import Ledger
 from warehouse.ledger_records import Check
 
-SMALL_MOVES = "SMALL_MOVES"
+SMALL_MOVES, TWO_PUBLICATIONS = "SMALL_MOVES", "TWO_PUBLICATIONS"
 SUITE, WAITING = "moves", "waiting"
 
 
@@ -24,25 +24,28 @@ SUITE, WAITING = "moves", "waiting"
 class Wait:
     """A slice that is kept as published.
 
-    cells: how many of its published cells moved a little. behind: slices that it looks back on and
-    that wait themselves. since: when the first build found it so; null until that is on record.
+    code: why, by itself or by those that it waits behind: SMALL_MOVES, or TWO_PUBLICATIONS.
+    cells: how many of its cells moved a little, or how many hidden counts follow, or nearly, from
+    both publications together. behind: slices that it looks back on and that wait themselves.
+    since: when the first build found it so; null until that is on record.
     """
 
     slice_name: str
     cells: int
     behind: tuple[str, ...] = ()
     since: datetime | None = None
+    code: str = SMALL_MOVES
 
 
 def wait_check(wait: Wait) -> Check:
     """Return a slice that waits in the form in which a publication's record keeps it."""
     behind = ", ".join(wait.behind) or None
-    return Check(SUITE, wait.slice_name, SMALL_MOVES, "wait", False, str(wait.cells), behind)
+    return Check(SUITE, wait.slice_name, wait.code, "wait", False, str(wait.cells), behind)
 
 
 def release_check(wait: Wait, by: str) -> Check:
     """Return a slice that was let through, and by whom, as a publication's record keeps it."""
-    return Check(SUITE, wait.slice_name, SMALL_MOVES, "release", True, str(wait.cells), by)
+    return Check(SUITE, wait.slice_name, wait.code, "release", True, str(wait.cells), by)
 
 
 def slices_waiting(ledger: Ledger) -> list[Wait]:
@@ -51,8 +54,9 @@ def slices_waiting(ledger: Ledger) -> list[Wait]:
     told: sa.ColumnElement[bool] = table.c.state.in_(("published", WAITING))
     told |= (table.c.state == "held") & (table.c.code == SMALL_MOVES)
     number = table.c.publication_id
+    told_of = (check.c.name, check.c.code, check.c.observed, check.c.expected)
     query = (
-        sa.select(number, table.c.published_at, check.c.name, check.c.observed, check.c.expected)
+        sa.select(number, table.c.published_at, *told_of)
         .select_from(table.outerjoin(check, (check.c.publication_id == number) & _is_waiting()))
         .where(told)
         .order_by(number.desc())
@@ -65,7 +69,8 @@ def slices_waiting(ledger: Ledger) -> list[Wait]:
         build = builds.setdefault(row.publication_id, {})
         if row.name is not None:
             behind = tuple(row.expected.split(", ")) if row.expected else ()
-            build[row.name] = Wait(row.name, int(row.observed), behind, row.published_at)
+            since = row.published_at
+            build[row.name] = Wait(row.name, int(row.observed), behind, since, row.code)
     return _unbroken(list(builds.values()))
 
 

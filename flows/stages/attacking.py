@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from configs.errors import PublicationHeld
 from flows.context import Context
 from flows.protected_groups import CELLS, Twins
-from flows.slices import slice_parts
+from flows.slices import slice_name, slice_parts
 
 if TYPE_CHECKING:
     from validation.audit.result import Fall
@@ -47,12 +48,9 @@ def require_nothing_follows(
     from flows.auditing import Judged, remove_falls, write_falls
     from validation.audit.folder import audit_folder
 
-    parts = {slice_parts(name) for name in slices}
-    audit = audit_folder(
-        folder, context.catalogue, chosen=lambda name: _slice_of(name) in parts, tested_only=True
-    )
-    files = {} if exact is None else {CELLS: exact}
-    judged = Judged.of(audit, Twins.of(folder, files, context.catalogue.marts))
+    chosen = _are_of(slices)
+    audit = audit_folder(folder, context.catalogue, chosen=chosen, tested_only=True)
+    judged = Judged.of(audit, _twins(context, folder, exact))
     falls = [fall for fall in judged.grave if _holds(fall)]
     if not falls:
         remove_falls(context)
@@ -67,6 +65,40 @@ def require_nothing_follows(
         remedy=f"nothing is published and the last publication stays; the cells are in {path}: "
         "keep it and the log and report this",
     )
+
+
+def following_from_both(
+    context: Context, folder: Path, exact: Path | None, before: Path, slices: Collection[str]
+) -> dict[str, int]:
+    """Hold slices against what is published of them; count in each what follows from both.
+
+    What follows from the one or the other alone is not counted, nor what is known to be of no
+    protected group. Slices without any are left out.
+
+    Args:
+        context: of the workspace.
+        folder: the reporting marts that would be published.
+        exact: `mart_achievement_unsuppressed` of the same students; null where there is none.
+        before: the reporting marts that are published.
+        slices: those to look at.
+    """
+    from flows.auditing import Judged
+    from validation.audit.folder import audit_two_folders
+
+    audit = audit_two_folders(folder, before, context.catalogue, _are_of(slices))
+    judged = Judged.of(audit, _twins(context, folder, exact))
+    return dict(Counter(slice_name(*_slice_of(fall.system)) for fall in judged.grave))
+
+
+def _are_of(slices: Collection[str]) -> Callable[[str], bool]:
+    """Return what tells whether a system is of one of the slices."""
+    parts = {slice_parts(name) for name in slices}
+    return lambda system: _slice_of(system) in parts
+
+
+def _twins(context: Context, folder: Path, exact: Path | None) -> Twins:
+    files = {} if exact is None else {CELLS: exact}
+    return Twins.of(folder, files, context.catalogue.marts)
 
 
 def _holds(fall: Fall) -> bool:

@@ -25,6 +25,7 @@ from flows.stages.planning import BuildPlan, plan_build
 from flows.stages.small_moves import (
     NOBODY,
     Release,
+    following,
     is_as_published,
     require_room_to_wait,
     small_moves,
@@ -44,13 +45,17 @@ WAIT_SECONDS = 3600
 
 @dataclass(frozen=True)
 class Build:
-    """A publication in the making: its id and plan, whom people let through, and what waits."""
+    """A publication in the making: its id and plan, whom people let through, and what waits.
+
+    is_held_against: whether its slices have been held, by attack, against what is published.
+    """
 
     publication_id: str
     plan: BuildPlan
     release: Release = NOBODY
     waits: tuple[Wait, ...] = ()
     let_through: tuple[Check, ...] = ()
+    is_held_against: bool = False
 
 
 def build_marts(
@@ -59,9 +64,9 @@ def build_marts(
     """Build and publish the slices whose inputs have changed; the others stay as they are.
 
     Afterwards Parquet and SQL hold the same rows. Where lake and ledger disagree, or the marts do
-    not pass their own suite, the last publication stays and the outcome is `held`. Where the site
-    lets small moves wait, slices that move by few students stay as well, unless `release` has
-    them; the outcome is `waiting` where nothing else has changed.
+    not pass their own suite, the last publication stays and the outcome is `held`. Unless the site
+    says otherwise, slices that would tell of few students beside what is published stay as well,
+    where `release` has them not; the outcome is `waiting` where nothing else has changed.
 
     Raises:
         InfrastructureError, OSError: storage or database failed; the last publication stays.
@@ -151,13 +156,16 @@ def _written(context: Context, build: Build) -> tuple[Build, MartFiles, list[Mar
         files = write_marts(context, build.plan, con, build.publication_id)
         records = [mart_record(con, *named) for named in sorted(files.all.items())]
         moves = small_moves(context, build.plan, con, files, build.release)
-        build = replace(build, let_through=moves.let_through)
-        if not moves.waits:
+        build, waits = replace(build, let_through=moves.let_through), moves.waits
+        if not waits and not build.is_held_against:
+            waits = following(context, build.plan, con, files, moves)
+            build = replace(build, is_held_against=True)
+        if not waits:
             return build, files, records
-        require_room_to_wait(context, con, files, build.publication_id, moves.waits)
+        require_room_to_wait(context, con, files, build.publication_id, waits)
     context.publisher.discard_staged()
-    plan = build.plan.without([wait.slice_name for wait in moves.waits])
-    return _written(context, replace(build, plan=plan, waits=(*build.waits, *moves.waits)))
+    plan = build.plan.without([wait.slice_name for wait in waits])
+    return _written(context, replace(build, plan=plan, waits=(*build.waits, *waits)))
 
 
 def _check(context: Context, build: Build, files: MartFiles) -> None:

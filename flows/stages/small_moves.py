@@ -21,13 +21,21 @@ from flows.slices import slice_name, slice_parts
 from flows.stages.looking_back import slices_told_by
 from flows.stages.marts import KEYS, MartFiles
 from flows.stages.planning import BuildPlan
+from flows.stages.two_publications import told_by_both
 from transforms.embargo import slice_rules
 from transforms.moves import moved_cells_sql, moved_levels_sql
 from warehouse.lake import path_literal
 from warehouse.ledger_records import Check, MartRecord
 from warehouse.publish import MartArea
 from warehouse.published import SIDECAR
-from warehouse.waits import Wait, release_check, wait_check
+from warehouse.waits import (
+    SMALL_MOVES,
+    TWO_PUBLICATIONS,
+    Wait,
+    release_check,
+    slices_waiting,
+    wait_check,
+)
 
 log = logging.getLogger("roci.marts")
 
@@ -52,10 +60,14 @@ NOBODY = Release("nobody", frozenset())
 
 @dataclass(frozen=True)
 class Moves:
-    """The slices that have to wait, and for the record those that somebody let through."""
+    """The slices that have to wait, and for the record those that somebody let through.
+
+    asked: the changed slices that readers are shown already and that nobody lets through.
+    """
 
     waits: tuple[Wait, ...] = ()
     let_through: tuple[Check, ...] = ()
+    asked: frozenset[str] = frozenset()
 
 
 def small_moves(
@@ -78,17 +90,34 @@ def small_moves(
     shown = _slices_of(con, path_literal(published)) & {*plan.changed}
     embargoed = {name for name in shown if _is_kept_back_otherwise(context, plan, name)}
     held = {name for name in shown - embargoed if not release.has(name)}
-    waits = _waits(cells, held, plan.waiting)
+    told = _waited(context) | {name: Wait(name, count) for name, count in cells.items()}
     let_through = [
-        release_check(Wait(name, cells[name]), EMBARGO if name in embargoed else release.by)
+        release_check(told[name], EMBARGO if name in embargoed else release.by)
         for name in sorted(shown - held)
-        if cells.get(name)
+        if name in told
     ]
     for one in let_through:
         log.info("slice=%s moves=released by=%s cells=%s", one.name, one.expected, one.observed)
-    for wait in waits:
-        log.info("slice=%s moves=waiting cells=%d", wait.slice_name, wait.cells)
-    return Moves(waits, tuple(let_through))
+    waits = waits_of(cells, held, plan.waiting)
+    return Moves(waits, tuple(let_through), frozenset(held))
+
+
+def _waited(context: Context) -> dict[str, Wait]:
+    """Return what the last build found of two publications together; it is not looked for again."""
+    waits = slices_waiting(context.ledger)
+    return {w.slice_name: w for w in waits if w.code == TWO_PUBLICATIONS and not w.behind}
+
+
+def following(
+    context: Context,
+    plan: BuildPlan,
+    con: duckdb.DuckDBPyConnection,
+    files: MartFiles,
+    moves: Moves,
+) -> tuple[Wait, ...]:
+    """Return what has to wait of slices that moved little nowhere: both publications tell more."""
+    found = told_by_both(context, con, files, moves.asked)
+    return waits_of(found, moves.asked, plan.waiting, TWO_PUBLICATIONS)
 
 
 def _moved(context: Context, con: duckdb.DuckDBPyConnection, files: MartFiles) -> dict[str, int]:
@@ -151,15 +180,15 @@ def _kept_back(rules: Collection[EmbargoRule], name: str) -> set[tuple[str | Non
     return {(rule.district_id, rule.state) for rule in slice_rules(rules, *slice_parts(name))}
 
 
-def _waits(
-    cells: Mapping[str, int], held: Iterable[str], waiting: Sequence[str]
+def waits_of(
+    cells: Mapping[str, int], held: Iterable[str], waiting: Sequence[str], code: str = SMALL_MOVES
 ) -> tuple[Wait, ...]:
     """Return which of the slices that nobody lets through have to wait.
 
-    They are those that moved a little, and those that look back on one that waits: nothing is told
-    of what is not shown yet.
+    They are those that would tell something, and those that look back on one that waits: nothing
+    is told of what is not shown yet.
 
-    >>> waits = _waits({"star|2023": 2}, ["star|2023", "star|2024", "map|2024"], [])
+    >>> waits = waits_of({"star|2023": 2}, ["star|2023", "star|2024", "map|2024"], [])
     >>> [(wait.slice_name, wait.behind) for wait in waits]
     [('star|2023', ()), ('star|2024', ('star|2023',))]
     """
@@ -167,8 +196,9 @@ def _waits(
     for name in sorted(held, key=lambda one: slice_parts(one)[::-1]):
         behind = slices_told_by(name, known)
         if cells.get(name) or behind:
-            found[name] = Wait(name, cells.get(name, 0), behind)
+            found[name] = Wait(name, cells.get(name, 0), behind, code=code)
             known.add(name)
+            log.info("slice=%s waiting=%s count=%d", name, code, found[name].cells)
     return tuple(found.values())
 
 
@@ -191,9 +221,9 @@ def require_room_to_wait(
     raise PublicationHeld(
         "SMALL_MOVES",
         where="what has changed since the last publication",
-        found=f"{listed(wait.slice_name for wait in waits)} would move by few students, and cannot "
+        found=f"{listed(wait.slice_name for wait in waits)} would tell of few students, and cannot "
         f"be kept as published: {listed(unlike)} is missing there or has other columns now",
-        expected="published cells that move by nobody or by enough students",
+        expected="what tells nothing of few students beside what is published",
         remedy="the last publication stays; `roci marts release --all` shows the new numbers all "
         "the same",
     )

@@ -1,9 +1,10 @@
-"""A workspace of a site whose configuration changes while the test runs."""
+"""A workspace of a site that is configured as a test needs it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from flows.context import Context, open_context
 
@@ -32,3 +33,14 @@ def opened() -> Iterator[Context]:
         yield context
     finally:
         context.database.close()
+
+
+def publishing(folder: Path) -> Path:
+    """Let the site of a folder show every correction at once, and return the folder.
+
+    A corrected record would wait, as shipped, since it moves published cells a little; tests of
+    other matters than that correct a record and look at what is published then.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "marts.yml").write_text("suppression: {small_moves: publish}\n", encoding="utf-8")
+    return folder

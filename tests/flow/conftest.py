@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.context import Context, open_context
+from tests.flow import as_configured
 from tests.flow.demo_story import DemoStory, told_once
 
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
@@ -29,6 +30,13 @@ def either_context(
     opened = open_context()
     yield opened
     opened.database.close()
+
+
+@pytest.fixture
+def publishing(workspace_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A site that shows every correction at once, for tests of other matters."""
+    site = as_configured.publishing(tmp_path / "publishing")
+    monkeypatch.setenv("ROCI_CONFIG", str(site))
 
 
 @pytest.fixture(scope="session")

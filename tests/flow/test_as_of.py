@@ -19,6 +19,7 @@ from flows.context import Context, open_context
 from flows.embargo import set_rule
 from flows.running import run_build
 from flows.stages.as_of import build_as_of
+from tests.flow.as_configured import publishing
 from tests.flow.small_files import EACH_LEVEL, results
 from tests.flow.two_districts import FAR, in_sql, ingest, published, rows_of, two_districts
 from warehouse import publish
@@ -27,8 +28,7 @@ from warehouse.published import PUBLICATION_KEY, SIDECAR, publication_id_of
 
 @pytest.fixture
 def context(workspace_home: Path, tmp_path, monkeypatch) -> Iterator[Context]:
-    (tmp_path / "site").mkdir()
-    monkeypatch.setenv("ROCI_CONFIG", str(tmp_path / "site"))
+    monkeypatch.setenv("ROCI_CONFIG", str(publishing(tmp_path / "site")))
     opened = open_context()
     yield opened
     opened.database.close()

@@ -19,6 +19,8 @@ from tests.flow.small_files import EACH_LEVEL, results
 from tests.unit.validation.audit.small_marts import exact_twin, publish, school_by_gender
 from transforms.suppress import protect
 
+pytestmark = pytest.mark.usefixtures("publishing")
+
 SLICES = ["made_up|2030"]
 
 

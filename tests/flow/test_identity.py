@@ -18,6 +18,8 @@ from flows.reporting import show_status
 from flows.running import run_ingest
 from tests.flow.small_files import results
 
+pytestmark = pytest.mark.usefixtures("publishing")
+
 DISTRICT, OTHER_DISTRICT = "0199017", "0199025"
 ROSTER_HEADER = (
     "student_id,local_student_id,school_id,school_name,school_year,grade,begin_date,end_date,"

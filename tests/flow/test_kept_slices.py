@@ -14,6 +14,8 @@ from tests.flow.small_files import EACH_LEVEL, results
 from warehouse.published import publication_id_of
 from warehouse.row_groups import ParquetFooter
 
+pytestmark = pytest.mark.usefixtures("publishing")
+
 SLICED = {
     "reporting": ("mart_achievement", "mart_level", "mart_gap"),
     "restricted": (

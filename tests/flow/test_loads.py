@@ -32,6 +32,8 @@ from tests.flow.two_districts import two_districts
 from warehouse import publish
 from warehouse.ledger import Ledger
 
+pytestmark = pytest.mark.usefixtures("publishing")
+
 CLOSED_PORT = "postgresql://nobody@127.0.0.1:1/none"
 EXACT = "_unsuppressed"
 WHOLE = f"org_level = 'all' AND {whole()}"

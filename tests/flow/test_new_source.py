@@ -12,6 +12,7 @@ import yaml
 
 from configs.catalogue import load_catalogue
 from tests.command_line import Finished
+from tests.flow.as_configured import publishing
 from tests.flow.vendor_file import (
     ABSENT_IN_SPRING,
     BIRTHS,
@@ -70,6 +71,7 @@ def test_a_file_that_nobody_knows_is_drafted_corrected_and_loaded(
     refused = typed("check")
     assert refused.code == 2 and "assessments/quill.yml: proficient_from" in refused.err
     corrected(site)
+    publishing(site)
     assert typed("check").code == 0
 
     tried = typed("sources", "check", "quill", "--sample", file, "--district", "0199001")

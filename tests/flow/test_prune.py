@@ -25,9 +25,12 @@ from flows.prefect_runs import prune_runs
 from flows.pruning import Pruned, prune, with_days
 from flows.running import discard_load, run_again, run_build, run_ingest, run_nightly
 from tests.command_line import Finished
+from tests.flow.as_configured import publishing
 from tests.flow.small_files import results
 from warehouse import ledger_tables as tables
 from warehouse.ledger_records import Load
+
+pytestmark = pytest.mark.usefixtures("publishing")
 
 YEARS = 4 * 366 * 86_400
 DAYS = Retention()
@@ -64,7 +67,8 @@ def hashes(context: Context) -> dict[str, str]:
 def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """The folder of a workspace that is filled once and copied for each test; its loads."""
     folder = tmp_path_factory.mktemp("once")
-    context = open_context({"ROCI_HOME": str(folder / "home")})
+    site = publishing(folder / "publishing")
+    context = open_context({"ROCI_HOME": str(folder / "home"), "ROCI_CONFIG": str(site)})
     loads = loads_of_every_kind(context, folder)
     context.database.close()
     return folder, loads

@@ -33,6 +33,8 @@ from tests.flow.test_loads import everyone, mart
 from transforms.mending import NO_MENDS
 from warehouse.formulas import harmless
 
+pytestmark = pytest.mark.usefixtures("publishing")
+
 PERSON = "Invented Person"
 Cells = dict[str, str]
 

@@ -18,8 +18,11 @@ from flows.stages.comparing import compare_load
 from flows.stages.recounting import read_again
 from flows.stages.restating import Restatement, compare_folder, restatement
 from tests.cells import MARTS
+from tests.flow.as_configured import publishing
 from tests.flow.small_files import results
 from tests.flow.two_districts import ingest, published, rows_of, two_districts
+
+pytestmark = pytest.mark.usefixtures("publishing")
 
 REVIEWED = "review_restatements: true\n"
 
@@ -27,10 +30,11 @@ REVIEWED = "review_restatements: true\n"
 @pytest.fixture
 def reviewing(workspace_home: Path, tmp_path, monkeypatch) -> Iterator[Context]:
     """Open a workspace whose people look at every restatement first."""
-    profile = tmp_path / "site" / "profiles" / "default.yml"
+    site = publishing(tmp_path / "site")
+    profile = site / "profiles" / "default.yml"
     profile.parent.mkdir(parents=True)
     profile.write_text(REVIEWED)
-    monkeypatch.setenv("ROCI_CONFIG", str(tmp_path / "site"))
+    monkeypatch.setenv("ROCI_CONFIG", str(site))
     opened = open_context()
     yield opened
     opened.database.close()

@@ -1,4 +1,4 @@
-"""Where a site lets small moves wait, two publications do not tell what one record changed."""
+"""Two publications do not tell what one record changed: what moves by few students waits."""
 
 from __future__ import annotations
 
@@ -26,16 +26,14 @@ from warehouse.ledger import Ledger
 from warehouse.publish import Publisher
 
 DISTRICT = "0199017"
-WAITING = "suppression:\n  small_moves: wait\n"
 YEARS = (2023, 2024)
 
 
 @pytest.fixture
 def opened(workspace_home: Path, tmp_path, monkeypatch) -> Iterator[Opened]:
-    """Open a workspace whose small moves wait, with the site's configuration as it is now."""
+    """Open a workspace with the site's configuration as it is now; nothing is said of moves."""
     site = tmp_path / "site"
     site.mkdir()
-    (site / "marts.yml").write_text(WAITING)
     monkeypatch.setenv("ROCI_CONFIG", str(site))
     with opened_again() as opens:
         yield opens
@@ -43,7 +41,7 @@ def opened(workspace_home: Path, tmp_path, monkeypatch) -> Iterator[Opened]:
 
 @pytest.fixture
 def waiting(opened: Opened) -> Context:
-    """A workspace whose small moves wait."""
+    """A workspace whose small moves wait, as shipped."""
     return opened()
 
 
@@ -106,7 +104,9 @@ def two_years(context: Context, tmp_path: Path) -> None:
         assert load(context, file(tmp_path, f"first_{year}", year=year)).state == "published"
 
 
-def test_by_default_one_corrected_record_is_published_at_once(context, tmp_path):
+def test_where_the_site_says_so_one_corrected_record_is_published_at_once(
+    publishing, context, tmp_path
+):
     two_years(context, tmp_path)
     before = numbers(context, 2024)
     outcome = load(context, corrected(tmp_path, "again"))
@@ -327,20 +327,18 @@ def test_without_a_choice_the_release_asks_for_one(waiting):
 
 
 def test_the_verbs_say_it(roci, workspace_home, tmp_path):
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "marts.yml").write_text(WAITING)
-    given = {"ROCI_CONFIG": str(site)}
     first, again = file(tmp_path, "first"), corrected(tmp_path, "again")
-    assert roci("ingest", "results_csv", first, **given).code == 0
-    said = roci("ingest", "results_csv", again, **given)
+    assert roci("ingest", "results_csv", first).code == 0
+    said = roci("ingest", "results_csv", again)
     assert said.code == 0 and "nothing is published, what has changed waits" in said.out
     assert "roci marts release results_csv --year 2024" in said.out
-    assert "results_csv  2024" in roci("marts", "waiting", **given).out
-    assert roci("marts", "waiting", "--json", **given).json[0]["cells"] > 0
-    assert roci("marts", "release", "results_csv", "--year", "2023", **given).code == 2
-    assert roci("marts", "release", "results_csv", "--year", "2024", **given).code == 0
-    assert roci("marts", "waiting", **given).out == "nothing waits\n"
+    listed = roci("marts", "waiting").out
+    assert "results_csv  2024" in listed and "SMALL_MOVES" in listed
+    assert "roci marts release ASSESSMENT --year YEAR" in listed
+    assert roci("marts", "waiting", "--json").json[0]["cells"] > 0
+    assert roci("marts", "release", "results_csv", "--year", "2023").code == 2
+    assert roci("marts", "release", "results_csv", "--year", "2024").code == 0
+    assert roci("marts", "waiting").out == "nothing waits\n"
 
 
 def test_what_is_published_is_attacked_and_nothing_else(waiting, tmp_path, monkeypatch):

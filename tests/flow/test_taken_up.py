@@ -19,6 +19,8 @@ from tests.flow.small_files import results
 from tests.flow.two_districts import FAR, ingest
 from warehouse.ledger import Ledger
 
+pytestmark = pytest.mark.usefixtures("publishing")
+
 
 def two_years(path: Path, rows: int = 40) -> Path:
     """Write as many students of 2023 as of 2024, with other scores."""

@@ -27,6 +27,7 @@ from flows.running import discard_load, run_again, run_build, run_nightly, run_r
 from flows.stages import building, loading
 from flows.stages.exporting import export_rows
 from flows.stages.repairs import origin_of
+from tests.flow.as_configured import publishing
 from tests.flow.small_files import RESULTS_HEADER, results
 from tests.flow.test_loads import WHOLE
 from tests.soak.forge import Forge
@@ -74,7 +75,8 @@ class Published(RuleBasedStateMachine):
     def begin(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="roci-model-"))
         self.home, site = self.folder / "home", self.folder / "site"
-        (site / "sources").mkdir(parents=True)
+        publishing(site)
+        (site / "sources").mkdir()
         (site / "suites").mkdir()
         (site / "sources" / "results_csv.yml").write_text(SITE, "utf-8")
         profile = "name: batch\nover: batch\nexpectations: {profile: []}\n"

@@ -19,6 +19,7 @@ from tests.flow.small_files import SCHOOLS, results
 from tests.soak.forge import Ended, Forge, Job
 
 DISTRICT = "0199017"
+SITE = Path(__file__).with_name("site")
 NIGHTLY = ("run", "--engine", "direct")
 BOOKKEEPING = ("publication_info", "publication")
 _numbers = count(1)
@@ -97,7 +98,8 @@ class Place:
         return self.home / "landing"
 
     def job(self, *words: str, **more: Any) -> Job:
-        """Return a command on this place."""
+        """Return a command on this place, under `SITE` unless told otherwise."""
+        more.setdefault("config", str(SITE))
         out = self.home.with_name(f"{self.home.name}.{next(_numbers)}.out")
         return Job(words, str(self.home), str(out), url=self.url, **more)
 

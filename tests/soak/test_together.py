@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flow.as_configured import publishing
 from tests.soak.kills import Tally, not_whole
 from tests.soak.story import NIGHTLY, Place
 
@@ -23,10 +24,11 @@ def oldest_results(place: Place) -> str:
 
 def mended_site(folder: Path) -> str:
     """Return a site whose source differs in a threshold, so that a rerun has work to do."""
-    (folder / "site" / "sources").mkdir(parents=True)
+    site = publishing(folder / "site")
+    (site / "sources").mkdir()
     threshold = "threshold: {rejected_pct: 6}\n"
-    (folder / "site" / "sources" / "results_csv.yml").write_text(threshold, "utf-8")
-    return str(folder / "site")
+    (site / "sources" / "results_csv.yml").write_text(threshold, "utf-8")
+    return str(site)
 
 
 def test_two_nightlies_and_a_rerun_at_once_publish_the_same(

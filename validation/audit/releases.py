@@ -22,13 +22,18 @@ def look_at_releases(
     if finder.system not in dict(publications[1].systems()):
         return
     now, then = read_views(publications[:2], finder.system, finder.scheme)
-    both = replace(finder, view=now)
-    _look_at_moves(both, then)
+    look_at_both(replace(finder, view=now), then, absent_is_empty)
+
+
+def look_at_both(finder: Finder, then: View, absent_is_empty: bool) -> None:
+    """Find what falls by holding the finder's view against one of the same cells from before."""
+    now = finder.view
+    _look_at_moves(finder, then)
     kept = _still_true(now, then)
     if not kept.any():
         return
-    alone = _found(both, now, absent_is_empty)
-    for fall in _found(both, _together(now, then, kept), absent_is_empty) - alone:
+    alone = _found(finder, now, absent_is_empty)
+    for fall in _found(finder, _together(now, then, kept), absent_is_empty) - alone:
         finder.falls.add(replace(fall, kind="two_releases"))
 
 

@@ -10,7 +10,7 @@ from validation.audit.exact import Clock, look_at_ranges
 from validation.audit.finder import Finder
 from validation.audit.other_counts import look_at_others
 from validation.audit.published import Publication, System
-from validation.audit.releases import look_at_releases
+from validation.audit.releases import look_at_both, look_at_releases
 from validation.audit.result import SystemAudit
 from validation.audit.scheme import Scheme
 from validation.audit.view import read_views
@@ -44,7 +44,31 @@ def audit_system(  # noqa: PLR0913  all but three have defaults that most caller
         look_at_releases(finder, publications, absent_is_empty)
     if exact_seconds and not bounds.broken.any():
         look_at_ranges(finder, bounds, Clock(exact_seconds))
-    hidden = int(may_be_small(finder, bounds).sum())
+    return _audited(finder, int(may_be_small(finder, bounds).sum()))
+
+
+def audit_two(
+    publications: Sequence[Publication], system: System, scheme: Scheme
+) -> SystemAudit | None:
+    """Return what falls in one system by holding two publications together, and by neither alone.
+
+    Args:
+        publications: the one to audit and the one before.
+        system: school_year, assessment, subject, test_window.
+        scheme: the public configuration.
+
+    Returns:
+        Null where the publication before does not have the system.
+    """
+    if system not in dict(publications[1].systems()):
+        return None
+    now, then = read_views(publications, system, scheme)
+    finder = Finder(now, scheme, system)
+    look_at_both(finder, then, absent_is_empty=False)
+    return _audited(finder, int((~now.shown[: now.cells.named]).sum()))
+
+
+def _audited(finder: Finder, hidden: int) -> SystemAudit:
     order = attrgetter("kind", "cell", "statistic", "mart")
     falls = tuple(sorted(finder.falls, key=order))
     return SystemAudit(finder.name, falls, finder.view.cells.named, hidden, finder.figures)

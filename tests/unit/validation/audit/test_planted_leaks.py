@@ -16,7 +16,7 @@ from tests.unit.validation.audit.small_marts import (
     students,
 )
 from validation.audit.published import Publication
-from validation.audit.system import audit_system
+from validation.audit.system import audit_system, audit_two
 
 # 5 students of B are at the first school, so that nothing is told of ethnicity at either.
 COUNTS = {
@@ -338,6 +338,19 @@ def test_what_each_of_two_nights_hides_follows_from_both(tmp_path):
     assert ("two_releases", "school/D/1, ethnicity B", "n_tested") in both
     assert not [fall for fall in found(first) if fall[1] == "school/D/1, ethnicity B"]
     assert not [fall for fall in found(second) if fall[1] == "school/D/1, ethnicity B"]
+
+
+def test_what_two_nights_tell_is_found_without_attacking_each_again(safe, tmp_path):
+    counts = {**COUNTS, ("D/2", "03", "A", "F"): (14, 11, 12, 14)}
+    later = night(tmp_path, "next", counts)
+    of_each = {fall for fall in found(later, safe) if fall not in found(later)}
+    audit = audit_two([Publication(later), Publication(safe)], NAME, SCHEME)
+    assert {(fall.kind, fall.cell, fall.statistic) for fall in audit.falls} == of_each != set()
+
+
+def test_of_a_system_that_is_new_two_nights_tell_nothing(safe):
+    new = (2031, *NAME[1:])
+    assert audit_two([Publication(safe), Publication(safe)], new, SCHEME) is None
 
 
 def test_numbers_that_do_not_add_up_are_told_and_nothing_is_certified(safe):
