@@ -108,8 +108,12 @@ class _Lines:
         scale = -inverse(row.pop(chosen))
         terms = [(held, reduced(weight * scale)) for held, weight in row.items()]
         self._rows[line] = {}
+        by_factor = {1: terms}
         for other in self.holders[chosen]:
-            self._replace(other, chosen, terms)
+            factor = self._rows[other].pop(chosen)
+            if factor not in by_factor:
+                by_factor[factor] = [(held, reduced(factor * weight)) for held, weight in terms]
+            self._add(other, by_factor[factor])
         self.holders[chosen] = set()
         return terms
 
@@ -118,18 +122,14 @@ class _Lines:
             return next(iter(lines))
         return min(lines, key=lambda number: (len(self._rows[number]), number))
 
-    def _replace(self, line: int, chosen: int, terms: Terms) -> None:
+    def _add(self, line: int, terms: Terms) -> None:
         row, holders = self._rows[line], self.holders
-        factor = row.pop(chosen)
         for held, weight in terms:
-            before = row.get(held, 0)
-            left = before + factor * weight
-            if not -PRIME < left < PRIME:
-                left %= PRIME
-            if left:
+            if held not in row:
+                row[held] = weight
+                holders[held].add(line)
+            elif left := reduced(row[held] + weight):
                 row[held] = left
-                if not before:
-                    holders[held].add(line)
             else:
                 del row[held]
                 holders[held].discard(line)

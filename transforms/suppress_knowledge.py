@@ -7,8 +7,9 @@ of 2**61 cases, and then a set too many is hidden.
 
 from __future__ import annotations
 
-import heapq
 import random
+from collections.abc import Iterable
+from heapq import heappop, heappush
 
 import numpy as np
 
@@ -20,7 +21,11 @@ LOOKED_AT = 40
 
 
 class Knowledge:
-    """Shows sets one by one, as long as no guarded one is given away."""
+    """Shows sets one by one, as long as no guarded one is given away.
+
+    Within, a set goes by its place in the order of being shown: what is a sum has terms of lower
+    places only.
+    """
 
     def __init__(self, solved: Solved, first: Flags, guarded: Flags) -> None:
         """Starts with the free ones of the first sets shown, those left out that must be.
@@ -30,16 +35,21 @@ class Knowledge:
             first: the sets to start with.
             guarded: the sets that must not be given away; none of them is asked to be shown.
         """
-        self._order, self._terms = solved.order, dict(solved.terms)
-        self._place = [0] * len(solved.order)
-        for place, chosen in enumerate(solved.order):
-            self._place[chosen] = place
-        free = [chosen for chosen in solved.order if first[chosen] and chosen not in self._terms]
-        self._show_free(free)
-        self._leave_out(free, guarded)
-        self._merge_twins()
-        self._guarded = [False] * len(self._place)
-        for chosen in np.flatnonzero(guarded).tolist():
+        place = [0] * len(solved.order)
+        for number, chosen in enumerate(solved.order):
+            place[chosen] = number
+        self._terms = {
+            place[chosen]: [(place[term], weight) for term, weight in terms]
+            for chosen, terms in solved.terms.items()
+        }
+        is_first = first[solved.order].tolist()
+        free = [at for at in range(len(place)) if is_first[at] and at not in self._terms]
+        watched = np.flatnonzero(guarded).tolist()
+        self._show_free(free, len(place))
+        self._leave_out(free, [place[chosen] for chosen in watched])
+        self._merge_twins(place)
+        self._guarded = [False] * len(place)
+        for chosen in watched:
             self.keep(chosen)
 
     def knows(self, chosen: int) -> bool:
@@ -62,7 +72,7 @@ class Knowledge:
             return self._shift(chosen, chosen, -self._value[chosen])
         open_terms = self._open_terms(chosen)
         # The last of them, so that it comes to be a sum of earlier ones as all others are.
-        last = max(open_terms, key=self._place.__getitem__)
+        last = max(open_terms)
         scale = -inverse(open_terms.pop(last))
         if not self._shift(chosen, last, self._value[chosen] * scale):
             return False
@@ -70,14 +80,14 @@ class Knowledge:
         self._link(last)
         return True
 
-    def _show_free(self, free: list[int]) -> None:
+    def _show_free(self, free: Iterable[int], count: int) -> None:
         """Shows free sets, and makes a table that is zero there."""
-        self._shown = [False] * len(self._place)
+        self._shown = [False] * count
         for chosen in free:
             self._shown[chosen] = True
         chance = random.Random(SEED)
-        self._value = [0] * len(self._place)
-        for chosen in self._order:
+        self._value = [0] * count
+        for chosen in range(count):
             terms = self._terms.get(chosen)
             if terms is not None:
                 self._value[chosen] = self._total(terms)
@@ -88,36 +98,36 @@ class Knowledge:
         value = self._value
         return sum([weight * value[term] for term, weight in terms]) % PRIME
 
-    def _leave_out(self, free: list[int], guarded: Flags) -> None:
+    def _leave_out(self, free: list[int], watched: list[int]) -> None:
         """Shows fewer of the free sets: of what each guarded one is a sum of, one stays open.
 
         As they are free, a guarded one is given away if and only if all it is a sum of are shown.
         The last of these is left out, unless one of them has been already. Few of them give away
         many, so some guarded ones are looked at, and then a new table tells which are left.
         """
-        watched = np.flatnonzero(guarded).tolist()
         left_out: set[int] = set()
         while given_away := [chosen for chosen in watched if not self._value[chosen]]:
-            self._shown = [False] * len(self._place)
+            self._shown = [False] * len(self._shown)
             for chosen in given_away[:: 1 + len(given_away) // LOOKED_AT]:
                 parts = self._open_terms(chosen)
                 if left_out.isdisjoint(parts):
-                    left_out.add(max(parts, key=self._place.__getitem__))
-            self._show_free([chosen for chosen in free if chosen not in left_out])
+                    left_out.add(max(parts))
+            still = (chosen for chosen in free if chosen not in left_out)
+            self._show_free(still, len(self._shown))
 
-    def _merge_twins(self) -> None:
+    def _merge_twins(self, place: list[int]) -> None:
         """Puts the first of those that are the same up to the sign for all, and drops the known.
 
         Two sets that are not the same have the same number in one of 2**61 tables.
         """
         twin_of = self._twins()
-        self._same = [twin_of.get(chosen, (chosen, 1))[0] for chosen in range(len(self._place))]
-        self._order = [chosen for chosen in self._order if twin_of.get(chosen) == (chosen, 1)]
-        kept = ((chosen, self._terms.get(chosen)) for chosen in self._order)
+        self._same = [twin_of.get(at, (at, 1))[0] for at in place]
         self._terms = {
-            chosen: _merged(terms, twin_of) for chosen, terms in kept if terms is not None
+            chosen: _merged(terms, twin_of)
+            for chosen, terms in self._terms.items()
+            if twin_of.get(chosen) == (chosen, 1)
         }
-        self._sums: list[Terms] = [[] for _ in self._place]
+        self._sums: list[Terms] = [[] for _ in place]
         for chosen in self._terms:
             self._link(chosen)
 
@@ -125,8 +135,7 @@ class Knowledge:
         """Returns for each set that is not known the first that is the same, and the sign."""
         first_of: dict[int, int] = {}
         twin_of = {}
-        for chosen in self._order:
-            value = self._value[chosen]
+        for chosen, value in enumerate(self._value):
             if value:
                 first = first_of.setdefault(min(value, PRIME - value), chosen)
                 twin_of[chosen] = (first, 1 if self._value[first] == value else -1)
@@ -151,40 +160,43 @@ class Knowledge:
 
     def _steps(self, free: int, step: int) -> dict[int, int] | None:
         """Returns by how much each set moves, or None where a guarded one would be zero."""
+        sums, shown, guarded, value = self._sums, self._shown, self._guarded, self._value
         steps = {free: step}
-        waiting = [(self._place[free], free)]
+        waiting = [free]
         while waiting:
-            moved = heapq.heappop(waiting)[1]
+            moved = heappop(waiting)
             step = steps[moved] = steps[moved] % PRIME
             if not step:
                 continue
-            if self._guarded[moved] and self._value[moved] + step == PRIME:
+            if guarded[moved] and value[moved] + step == PRIME:
                 return None
-            for total, weight in self._sums[moved]:
+            for total, weight in sums[moved]:
                 if total in steps:
                     steps[total] += weight * step
-                elif not self._shown[total]:
+                elif not shown[total]:
                     steps[total] = weight * step
-                    heapq.heappush(waiting, (self._place[total], total))
+                    heappush(waiting, total)
         return steps
 
     def _open_terms(self, chosen: int) -> dict[int, int]:
         """Returns the set as a sum of free sets that are not shown."""
+        all_terms, shown = self._terms, self._shown
         weights = {chosen: 1}
-        waiting = [(-self._place[chosen], chosen)]
+        waiting = [-chosen]
         free: dict[int, int] = {}
         while waiting:
-            part = heapq.heappop(waiting)[1]
+            part = -heappop(waiting)
             weight = reduced(weights.pop(part))
-            if part not in self._terms:
+            terms = all_terms.get(part)
+            if terms is None:
                 free[part] = weight
                 continue
-            for term, factor in self._terms[part]:
+            for term, factor in terms:
                 if term in weights:
                     weights[term] += weight * factor
-                elif not self._shown[term]:
+                elif not shown[term]:
                     weights[term] = weight * factor
-                    heapq.heappush(waiting, (-self._place[term], term))
+                    heappush(waiting, -term)
         return {part: weight for part, weight in free.items() if weight % PRIME}
 
 

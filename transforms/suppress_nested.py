@@ -66,11 +66,12 @@ def nested_lines(nested: Nested, sets: Ints) -> sparse.csr_array:
         nested: cells of one system.
         sets: of each cell, and of each part that is none.
     """
-    wide, narrow = np.unique(np.stack([sets[nested.wide], sets[nested.narrow]]), axis=1)
-    rows = np.arange(len(wide))
-    ends = np.concatenate([rows, rows]), np.concatenate([wide, narrow])
-    sign = np.repeat([1.0, -1.0], len(wide))
-    return sparse.csr_array((sign, ends), shape=(len(wide), int(sets.max(initial=-1)) + 1))
+    count = int(sets.max(initial=-1)) + 1
+    pairs = np.unique(sets[nested.wide] * count + sets[nested.narrow])
+    rows = np.arange(len(pairs))
+    ends = np.append(rows, rows), np.append(pairs // max(count, 1), pairs % max(count, 1))
+    sign = np.repeat([1.0, -1.0], len(pairs))
+    return sparse.csr_array((sign, ends), shape=(len(pairs), count))
 
 
 def _nested(

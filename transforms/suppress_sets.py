@@ -116,6 +116,15 @@ def _first_of_each(matrix: sparse.csr_array) -> Ints:
     return rows[np.sort(np.unique(hashed[filled], return_index=True)[1])]
 
 
+def matching(left: Ints, right: Ints) -> tuple[Ints, Ints]:
+    """Returns the positions of each two equal numbers, in the left's order, then the right's."""
+    order = np.argsort(right, kind="stable")
+    first = np.searchsorted(right[order], left, side="left")
+    size = np.searchsorted(right[order], left, side="right") - first
+    within = np.arange(size.sum()) + np.repeat(first - np.cumsum(size) + size, size)
+    return np.repeat(np.arange(len(left)), size), order[within]
+
+
 def row_hashes(matrix: sparse.csr_array) -> tuple[Ints, Ints]:
     """Returns random 64-bit numbers of each entry and, their sums, of each row (see indptr)."""
     weight = np.random.default_rng(0).integers(1, 2**62, size=matrix.shape[1])

@@ -24,7 +24,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from transforms.cell_pairs import MET
-from transforms.suppress_sets import Ints
+from transforms.suppress_sets import Flags, Ints, matching
 
 Edge = tuple[int, int]
 
@@ -109,12 +109,13 @@ def tie(cells: KeyedCells, pairs: Iterable[tuple[str, str]], met: pd.DataFrame |
     """
     ties = Ties(cells.students)
     at = pd.Index(cells.key)
-    is_split = np.atleast_1d(cells.codes.any(axis=0))
+    split = np.ascontiguousarray(cells.codes.T > 0)
+    by_two = split.sum(axis=0) == 2
     for one, other in pairs:
         i, j = cells.columns.index(one), cells.columns.index(other)
-        if not (is_split[i] and is_split[j]):
+        if not (split[i].any() and split[j].any()):
             continue
-        seen = _seen_together(cells, i, j)
+        seen = _seen_together(cells, split[i] & split[j] & by_two, i, j)
         if not len(seen) and met is not None:
             seen = _named_together(cells, one, other, met)
         if len(seen):
@@ -122,10 +123,8 @@ def tie(cells: KeyedCells, pairs: Iterable[tuple[str, str]], met: pd.DataFrame |
     return ties
 
 
-def _seen_together(cells: KeyedCells, i: int, j: int) -> pd.DataFrame:
+def _seen_together(cells: KeyedCells, both: Flags, i: int, j: int) -> pd.DataFrame:
     """Returns `one`, `other` by `organisation`, of the cells that are split by just these two."""
-    split = cells.codes > 0
-    both = split[:, i] & split[:, j] & (split.sum(axis=1) == 2)
     return pd.DataFrame(
         {
             "organisation": cells.organisation[both],
@@ -149,34 +148,33 @@ def _named_together(cells: KeyedCells, one: str, other: str, met: pd.DataFrame) 
 
 def _edges(
     cells: KeyedCells, at: pd.Index, ends: tuple[int, int], seen: pd.DataFrame
-) -> pd.DataFrame:
+) -> tuple[Ints, Ints, Ints]:
     """Returns the pairs of cells that may share students, of each context in which both are split.
 
-    Columns: `context` (the key of what both are split from), `one` and `other` (positions). A
+    That is of each pair its context (the key of what both are split from) and both positions. A
     context whose cells are split by both together has its sums already.
     """
     (i, j), key = ends, cells.key
     of_one, of_other = (cells.codes[:, end] * cells.strides[end] for end in ends)
-    split_by_one = np.flatnonzero((of_one > 0) & (of_other == 0))
-    left = pd.DataFrame(
-        {
-            "organisation": cells.organisation[split_by_one],
-            "one": cells.codes[split_by_one, i],
-            "cell": split_by_one,
-            "context": (key - of_one)[split_by_one],
-        }
-    )
     crossed = (of_one > 0) & (of_other > 0)
-    left = left[~left["context"].isin((key - of_one - of_other)[crossed])]
-    met = left.merge(seen, on=[c for c in ("organisation", "one") if c in seen])
-    met["met"] = at.get_indexer(met["context"] + met["other"] * cells.strides[j])
-    met = met[met["met"] >= 0]
-    return pd.DataFrame({"context": met["context"], "one": met["cell"], "other": met["met"]})
+    one = np.flatnonzero((of_one > 0) & (of_other == 0))
+    one = one[~np.isin((key - of_one)[one], (key - of_one - of_other)[crossed])]
+    known, code = seen["one"].to_numpy(), cells.codes[one, i]
+    if "organisation" in seen:
+        codes = int(cells.codes[:, i].max(initial=0)) + 1
+        known = known + seen["organisation"].to_numpy() * codes
+        code = code + cells.organisation[one] * codes
+    split, met = matching(code, known)
+    one = one[split]
+    context = (key - of_one)[one]
+    other = at.get_indexer(context + seen["other"].to_numpy()[met] * cells.strides[j])
+    found = other >= 0
+    return context[found], one[found], other[found]
 
 
-def _tie_pair(ties: Ties, edges: pd.DataFrame) -> None:
+def _tie_pair(ties: Ties, edges: tuple[Ints, Ints, Ints]) -> None:
     """Adds the sums of each component, and of each bridge that is not a whole cell itself."""
-    for is_alone, found in _components(edges, len(ties.students)):
+    for is_alone, found in _components(*edges, len(ties.students)):
         shape = tuple(found)
         one, other = (sorted({edge[end] for edge in shape}) for end in (0, 1))
         if not is_alone:
@@ -185,23 +183,29 @@ def _tie_pair(ties: Ties, edges: pd.DataFrame) -> None:
             ties.separate(sorted(ones), sorted(others))
 
 
-def _components(edges: pd.DataFrame, count: int) -> Iterator[tuple[bool, list[Edge]]]:
+def _components(
+    context: Ints, one: Ints, other: Ints, count: int
+) -> Iterator[tuple[bool, list[Edge]]]:
     """Yields each component's edges, and whether it is the only one of its context.
 
     One in which all go with all, and which is alone, tells nothing.
     """
-    ends = (edges["one"].to_numpy(), edges["other"].to_numpy())
-    graph = sparse.coo_array((np.ones(len(edges)), ends), shape=(count, count))
-    edges = edges.assign(part=csgraph.connected_components(graph, directed=False)[1][ends[0]])
-    of_part = edges.groupby("part")
-    whole = of_part["one"].transform("nunique") * of_part["other"].transform("nunique")
-    alone = edges.groupby("context")["part"].transform("nunique") == 1
-    telling = edges[~(alone & (of_part["one"].transform("size") == whole))].sort_values("part")
-    alone = alone[telling.index].to_numpy()
-    starts = np.flatnonzero(np.diff(telling["part"], prepend=-1))
-    pairs = list(zip(telling["one"].tolist(), telling["other"].tolist(), strict=True))
+    graph = sparse.coo_array((np.ones(len(one)), (one, other)), shape=(count, count))
+    parts, part_of = csgraph.connected_components(graph, directed=False)
+    whole = np.bincount(part_of[np.unique(one)], minlength=parts)
+    whole = whole * np.bincount(part_of[np.unique(other)], minlength=parts)
+    part, first = np.unique(part_of[one], return_index=True)
+    _, number, size = np.unique(context[first], return_inverse=True, return_counts=True)
+    alone = np.zeros(parts, dtype=bool)
+    alone[part] = size[number] == 1
+    tells = ~alone | (np.bincount(part_of[one], minlength=parts) != whole)
+    telling = np.flatnonzero(tells[part_of[one]])
+    telling = telling[np.argsort(part_of[one[telling]])]
+    of_part = part_of[one[telling]]
+    starts = np.flatnonzero(np.diff(of_part, prepend=-1))
+    pairs = list(zip(one[telling].tolist(), other[telling].tolist(), strict=True))
     for start, end in itertools.pairwise([*starts.tolist(), len(pairs)]):
-        yield bool(alone[start]), pairs[start:end]
+        yield bool(alone[of_part[start]]), pairs[start:end]
 
 
 def _bridges(edges: Sequence[Edge]) -> Iterator[tuple[set[int], set[int]]]:

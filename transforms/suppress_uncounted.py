@@ -8,6 +8,7 @@ such a group's range is drawn beside those of the cells, and kept as wide.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from transforms.suppress_sets import Flags, Ints
+from transforms.suppress_sets import Ints, matching
 from transforms.suppress_ties import KeyedCells
 
 
@@ -39,10 +40,10 @@ def find_uncounted(cells: KeyedCells, crossed: Sequence[str], one_way: Sequence[
     """
     crossed_at = [cells.columns.index(column) for column in crossed]
     one_way_at = [cells.columns.index(column) for column in one_way]
-    split = cells.codes > 0
+    pairs = _Pairs(cells)
     found = [(np.zeros(0, dtype=np.int64), np.zeros((0, len(cells.columns)), dtype=np.int64))]
-    for pair in itertools.combinations(crossed_at, 2):
-        found += [_of_three(cells, split, (*pair, single)) for single in one_way_at]
+    for one, other in itertools.combinations(crossed_at, 2):
+        found += [pairs.of_three(one, other, single) for single in one_way_at]
     organisation, codes = (np.concatenate(parts) for parts in zip(*found, strict=True))
     span = _span(cells)
     return Uncounted(organisation, codes, organisation * span + codes @ cells.strides)
@@ -53,26 +54,44 @@ def _span(cells: KeyedCells) -> int:
     return int((cells.codes.max(axis=0, initial=0) + 1).prod())
 
 
-def _of_three(cells: KeyedCells, split: Flags, three: tuple[int, int, int]) -> tuple[Ints, Ints]:
-    """Returns organisation and codes of the groups of three dimensions; none if any is a cell."""
-    nothing = np.zeros(0, dtype=np.int64), np.zeros((0, split.shape[1]), dtype=np.int64)
-    if split[:, three].all(axis=1).any():
-        return nothing
-    pairs = [_cells_of_two(cells, split, two) for two in itertools.combinations(three, 2)]
-    groups = pairs[0]
-    for pair in pairs[1:]:
-        groups = groups.merge(pair)
-    codes = np.zeros((len(groups), split.shape[1]), dtype=np.int64)
-    codes[:, three] = groups[list(three)]
-    return groups["organisation"].to_numpy(), codes
+class _Pairs:
+    """The cells that are split by just two dimensions."""
 
+    def __init__(self, cells: KeyedCells) -> None:
+        self._cells = cells
+        self._split = np.ascontiguousarray(cells.codes.T > 0)
+        self._by_two = self._split.sum(axis=0) == 2
+        self._codes = int(cells.codes.max(initial=0)) + 1
+        self._of_two = functools.cache(self._split_by)
 
-def _cells_of_two(cells: KeyedCells, split: Flags, two: tuple[int, ...]) -> pd.DataFrame:
-    """Returns `organisation` and the codes of the cells that are split by just these two."""
-    chosen = split[:, two].all(axis=1) & (split.sum(axis=1) == len(two))
-    found: dict[object, Ints] = {"organisation": cells.organisation[chosen]}
-    found |= {dimension: cells.codes[chosen, dimension] for dimension in two}
-    return pd.DataFrame(found)
+    def of_three(self, one: int, other: int, single: int) -> tuple[Ints, Ints]:
+        """Returns organisation and codes of the groups of three dimensions; none if any is a cell.
+
+        A group is there where each two of its codes have a cell.
+        """
+        if (self._split[one] & self._split[other] & self._split[single]).any():
+            nothing = np.zeros(0, dtype=np.int64)
+            return nothing, np.zeros((0, len(self._split)), dtype=np.int64)
+        first, second = self._of_two(one, other), self._of_two(one, single)
+        at, to = matching(self._key(first, one), self._key(second, one))
+        first, second, third = first[at], second[to], self._of_two(other, single)
+        met = self._key(first, other) * self._codes + self._cells.codes[second, single]
+        chosen = np.isin(met, self._key(third, other, single))
+        codes = np.zeros((int(chosen.sum()), len(self._split)), dtype=np.int64)
+        for dimension, cell in ((one, first), (other, first), (single, second)):
+            codes[:, dimension] = self._cells.codes[cell[chosen], dimension]
+        return self._cells.organisation[first[chosen]], codes
+
+    def _split_by(self, one: int, other: int) -> Ints:
+        """Returns the cells that are split by just these."""
+        return np.flatnonzero(self._split[one] & self._split[other] & self._by_two)
+
+    def _key(self, cell: Ints, *dimensions: int) -> Ints:
+        """Returns a number for the organisation and the codes of these dimensions."""
+        key = self._cells.organisation[cell]
+        for dimension in dimensions:
+            key = key * self._codes + self._cells.codes[cell, dimension]
+        return key
 
 
 def uncounted_lines(

@@ -113,8 +113,9 @@ class _Search:
     def __init__(self, lines: Lines, protection: Protection, groups: int = 0) -> None:
         """Takes `groups`, how many counts there are behind those that anything is told of."""
         self._lines, self._protection, self._groups = lines, protection, groups
-        self._told = np.zeros((2, 0), dtype=np.int64)
-        self._drawn = Drawn(self._told, self._told)
+        self._traces = Traces(lines)
+        self._told: Ints = np.zeros((2, 0), dtype=np.int64)
+        self._drawn: Drawn | None = None
         self._rounds = 0
 
     def behind_narrow(self, low: Ints, high: Ints, rank: Ints) -> Ints:
@@ -126,20 +127,23 @@ class _Search:
             rank: of each count; the lowest first, those that are NEVER not at all.
         """
         untold = np.repeat([[0], [UNBOUNDED]], self._groups, axis=1)
-        self._draw(np.append(np.stack([low.ravel(), high.ravel()]), untold, axis=1))
+        drawn = self._draw(np.append(np.stack([low.ravel(), high.ravel()]), untold, axis=1))
         most = 1 + self._rounds // ROUNDS_OF_EACH
         self._rounds += 1
-        traces = Traces(self._lines, self._drawn)
-        ranks: list[int] = [*rank.ravel().tolist(), *[NEVER] * self._groups]
-        found: set[int] = set()
-        for count in np.flatnonzero(self._narrow(low, high)).tolist():
-            found.update(_more_behind(traces, count, ranks, found, most))
+        narrow = np.flatnonzero(self._narrow(drawn, low, high))
+        if not len(narrow):
+            return narrow
+        ranks = np.append(rank, np.full(self._groups, NEVER))
+        self._traces.follow(drawn, ranks > NEVER)
+        found, by_rank = set[int](), ranks.tolist()
+        for count in narrow.tolist():
+            found.update(_more_behind(self._traces, count, by_rank, found, most))
         return np.array(sorted(found), dtype=np.int64)
 
-    def _narrow(self, low: Ints, high: Ints) -> Flags:
+    def _narrow(self, drawn: Drawn, low: Ints, high: Ints) -> Flags:
         """Returns which ranges are too narrow, of who may be few and of who is extreme."""
-        width = self._drawn.width[: low.size]
-        least_n, most_n = self._drawn.bound[:, : low.shape[1]]
+        width = drawn.width[: low.size]
+        least_n, most_n = drawn.bound[:, : low.shape[1]]
         is_told = low[0] == high[0]
         may_be_small = ~is_told & (least_n < self._protection.minimum_n) & (most_n > 0)
         is_coded = is_told & self._protection.is_extreme
@@ -147,23 +151,24 @@ class _Search:
         narrow: Flags = width < np.tile(at_least, len(low))
         # How many there are of a coded set may be known.
         narrow[: low.shape[1]] &= may_be_small
-        return np.append(narrow, self._narrow_groups(low.size))
+        return np.append(narrow, self._narrow_groups(drawn, low.size))
 
-    def _narrow_groups(self, first: int) -> Flags:
+    def _narrow_groups(self, drawn: Drawn, first: int) -> Flags:
         """Returns the same of the groups that nothing is told of."""
-        least_n, most_n = self._drawn.bound[:, first:]
+        least_n, most_n = drawn.bound[:, first:]
         may_be_small = (least_n < self._protection.minimum_n) & (most_n > 0)
         narrow: Flags = may_be_small & (most_n - least_n < self._protection.least)
         return narrow
 
-    def _draw(self, told: Ints) -> None:
+    def _draw(self, told: Ints) -> Drawn:
         """Draws every range the first time, then those that rest on what is told less of."""
-        if self._rounds:
+        if self._drawn is None:
+            self._drawn = self._lines.draw(told[0], told[1])
+        else:
             loosened = np.flatnonzero((told != self._told).any(axis=0))
             self._drawn = self._lines.redraw(self._drawn, told[0], told[1], loosened)
-        else:
-            self._drawn = self._lines.draw(told[0], told[1])
         self._told = told
+        return self._drawn
 
 
 def _more_behind(
@@ -176,7 +181,7 @@ def _more_behind(
             met += 1
             if met == most:
                 return []
-        elif ranks[one] > NEVER:
+        else:
             behind.add(one)
             if len(behind) == MOST_WEIGHED:
                 break

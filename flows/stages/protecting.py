@@ -15,6 +15,7 @@ import pandas as pd
 
 from configs.errors import PublicationHeld
 from configs.mart_models import Marts
+from configs.workers import end_with_parent
 from transforms.cell_pairs import codes_met
 from transforms.cell_tables import insert_rows
 from transforms.cells import CELLS, CellPlan
@@ -129,11 +130,16 @@ def _protect_all(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
     workers = os.cpu_count() or 1
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=gc.disable) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
         for decided in [pool.submit(decide_system, system, asked) for system in systems]:
             with proven():
                 result = decided.result()
             yield result
+
+
+def _start_worker() -> None:
+    end_with_parent()
+    gc.disable()
 
 
 @contextmanager

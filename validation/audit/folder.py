@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from configs.workers import end_with_parent
 from validation.audit.published import Publication, System
 from validation.audit.result import Audit, SystemAudit
 from validation.audit.scheme import Scheme
@@ -130,7 +131,7 @@ def _all_done(tasks: Sequence[Task | Two], workers: int) -> list[SystemAudit | N
     if workers < 2:
         return [carry_out(task) for task in tasks]
     spawned = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawned) as pool:
+    with ProcessPoolExecutor(workers, mp_context=spawned, initializer=end_with_parent) as pool:
         return list(pool.map(carry_out, tasks))
 
 
