@@ -25,8 +25,9 @@ from transforms.growth import (
     growth_key,
     published_growth_sql,
 )
+from transforms.growth_lines import Lines
 from transforms.growth_matching import match_prior
-from transforms.growth_privacy import Lines, hidden_numbers, hidden_vendors
+from transforms.growth_privacy import hidden_numbers, hidden_vendors
 from transforms.growth_statistics import (
     growth_plan,
     growth_statistics,
@@ -497,6 +498,14 @@ def test_the_interval_of_a_change_is_hidden_where_the_matrix_is() -> None:
     ]
 
 
+WHOLE = {
+    "proficient_from": 3,
+    "scale_break": False,
+    "standard_break": False,
+    "is_suppressed": False,
+}
+
+
 def _hidden_numbers(*cells: dict[str, Any]) -> pd.DataFrame:
     """Return what each cell of one organisation hides; nobody has left, all are of levels 1 to 4.
 
@@ -527,6 +536,10 @@ def _hidden_numbers(*cells: dict[str, Any]) -> pd.DataFrame:
                 "n_matched": n,
                 "n_cohort": n + cell.get("left", 0),
                 "is_levelled": True,
+                **WHOLE,
+                "n_of_cell": n,
+                "is_matched_suppressed": n < MARTS.suppression.minimum_n,
+                "is_matched_hidden": n < MARTS.suppression.minimum_n,
                 **{transition(*move): k for move, k in moves.items()},
                 **sums,
             }
