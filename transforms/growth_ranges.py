@@ -23,9 +23,8 @@ ROUNDS_OF_EACH = 5
 # Of more told numbers behind a range than so many the first that are met are weighed.
 MOST_WEIGHED = 30
 NEVER = -1
-TESTED, MATCHED, NOT_MATCHED, NO_LEVEL = range(4)
-# The counts of all students and of the matched are decided with the cells.
-FIRST_OWN = NO_LEVEL + 1
+# How many are matched is decided with the cells; of those without a level nothing is told.
+MATCHED, NO_LEVEL, FIRST_OWN = range(3)
 
 
 @dataclass(frozen=True)
@@ -43,26 +42,24 @@ class Began:
 
     @property
     def counts(self) -> Ints:
-        """Returns a row per kind of count: of TESTED and so on, of each cut two, of each level."""
+        """Returns a row per kind of count: MATCHED, NO_LEVEL, of each cut two, of each level."""
         no_level = self.matched - self.levels.sum(axis=0)
         cut = [
             part.sum(axis=0)
             for at in self.cuts
             for part in (self.levels[:at], self.levels[at:])
         ]  # fmt: skip
-        whole = [self.tested, self.matched, self.tested - self.matched, no_level]
-        return np.array([*whole, *cut, *self.levels])
+        return np.array([self.matched, no_level, *cut, *self.levels])
 
     @property
     def sums(self) -> Ints:
         """Returns a row per sum over kinds of count: 1 for the whole, -1 for each part."""
         levels, cuts = len(self.levels), len(self.cuts)
         first = FIRST_OWN + 2 * cuts
-        sums = np.zeros((2 + 2 * cuts, first + levels), dtype=np.int64)
-        sums[0, [TESTED, MATCHED, NOT_MATCHED]] = 1, -1, -1
-        sums[1, MATCHED], sums[1, NO_LEVEL], sums[1, first:] = 1, -1, -1
+        sums = np.zeros((1 + 2 * cuts, first + levels), dtype=np.int64)
+        sums[0, MATCHED], sums[0, NO_LEVEL], sums[0, first:] = 1, -1, -1
         for number, at in enumerate(self.cuts):
-            below, above = sums[2 + 2 * number : 4 + 2 * number]
+            below, above = sums[1 + 2 * number : 3 + 2 * number]
             below[FIRST_OWN + 2 * number], below[first : first + at] = 1, -1
             above[FIRST_OWN + 2 * number + 1], above[first + at :] = 1, -1
         return sums
@@ -72,7 +69,7 @@ class Began:
 class Open:
     """Which sets tell which of their counts.
 
-    tested, matched: how many there are. prior: who began below each cut. matrix: at each level.
+    tested: all students. matched: of these. prior: who began below each cut. matrix: at each level.
     """
 
     tested: Flags
@@ -82,7 +79,7 @@ class Open:
 
     def told(self, cuts: int, levels: int) -> Flags:
         """Returns a row per kind of count: of which sets it is told."""
-        whole = [self.tested, self.matched, self.matched & self.tested, self.prior | self.matrix]
+        whole = [self.matched, self.prior | self.matrix]
         return np.array([*whole, *[self.prior] * 2 * cuts, *[self.matrix] * levels])
 
 
@@ -133,6 +130,8 @@ class BeganRanges:
         """Returns the least and the most that are told of every count."""
         told = shown.told(len(self._began.cuts), len(self._began.levels))
         least, most = np.where(told, self._counts, 0), np.where(told, self._counts, UNBOUNDED)
+        # No more are matched than there are students.
+        most[MATCHED] = np.where(shown.tested & ~shown.matched, self._began.tested, most[MATCHED])
         return np.stack([least.ravel(), most.ravel()])
 
     def _rank(self, shown: Open, turn: Ints) -> list[int]:
@@ -169,7 +168,7 @@ class BeganRanges:
         low, high = (drawn.bound[side].reshape(shape) for side in (LOW, HIGH))
         may_be_few = ~is_told.reshape(shape) & (low < self._minimum) & (high > 0)
         may_be_few[FIRST_OWN:] |= may_be_few[MATCHED] & (high[FIRST_OWN:] > 0)
-        may_be_few[[TESTED, NO_LEVEL]] = False
+        may_be_few[NO_LEVEL] = False
         return np.flatnonzero((may_be_few & (high - low < self._least)).ravel())
 
 
