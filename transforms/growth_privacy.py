@@ -267,12 +267,16 @@ def is_few(part: Ints, whole: Ints, rule: Suppression) -> Flags:
 
 
 def _has_telling_row(cells: pd.DataFrame, plan: CellPlan, rule: Suppression) -> Flags:
-    """Return where the students of some prior level are too few, or all went to one level."""
+    """Return where too few, or nobody, began at some level, or all who did went to one.
+
+    A level that nobody at all began at tells of no cell in particular.
+    """
     telling = np.zeros(len(cells), dtype=bool)
     for before in plan.levels:
         row = np.array([_ints(cells, transition(before, now)) for now in plan.levels])
         total = row.sum(axis=0)
-        telling |= (total > 0) & ((total < rule.minimum_n) | (row.max(axis=0) == total))
+        telling |= (total < rule.minimum_n) & total.any()
+        telling |= (total > 0) & (row.max(axis=0) == total)
     return telling
 
 

@@ -162,12 +162,13 @@ class BeganRanges:
     def _narrow(self, drawn: Drawn, is_told: Flags) -> Ints:
         """Returns which counts that are not told have too narrow a range.
 
-        Those of whom there may be somebody, and few, or who are of a group that may be small.
+        Those of whom there may be somebody, and few, or who are of a group that may be small: that
+        nobody of such a one began at a level is not told either.
         """
         shape = self._counts.shape
         low, high = (drawn.bound[side].reshape(shape) for side in (LOW, HIGH))
         may_be_few = ~is_told.reshape(shape) & (low < self._minimum) & (high > 0)
-        may_be_few[FIRST_OWN:] |= may_be_few[MATCHED] & (high[FIRST_OWN:] > 0)
+        may_be_few[FIRST_OWN:] |= may_be_few[MATCHED]
         may_be_few[NO_LEVEL] = False
         return np.flatnonzero((may_be_few & (high - low < self._least)).ravel())
 

@@ -600,6 +600,28 @@ def test_a_matrix_is_hidden_with_each_number_that_it_tells() -> None:
     assert hidden["hides_matrix"].tolist() == [False, True, True, True]
 
 
+def test_a_matrix_is_hidden_that_leaves_hidden_groups_next_to_nothing_at_a_level() -> None:
+    # Of the 11 of the two hidden groups two began at the lowest level; then six.
+    few = [{(1, 2): 1, (2, 2): 2, (3, 3): 1, (4, 4): 1}]
+    few += [{(1, 2): 1, (2, 2): 2, (3, 3): 1, (4, 3): 1, (4, 4): 1}]
+    more = [_added(one, {(1, 2): 2, (2, 2): 1, (3, 3): 1}) for one in few]
+    for hidden, is_told in ((few, False), (more, True)):
+        moves = {"ASIAN": FULL, "BLACK": FULL, "MENA": hidden[0], "WHITE": hidden[1]}
+        rows = [{"ethnicity": "all", "moves": _added(*moves.values())}]
+        rows += [{"ethnicity": name, "moves": of} for name, of in moves.items()]
+        found = _hidden_numbers(*rows)
+        assert (not found["hides_matrix"][:3].any()) == is_told
+        assert not found["hides_matrix"][0]
+        assert not found["hides_prior"].any()
+
+
+def test_a_matrix_that_says_that_nobody_began_at_a_level_is_hidden() -> None:
+    moves = {"ASIAN": FULL, "BLACK": {move: n for move, n in FULL.items() if move[0] < 4}}
+    rows = [{"ethnicity": "all", "moves": _added(*moves.values())}]
+    rows += [{"ethnicity": name, "moves": of} for name, of in moves.items()]
+    assert _hidden_numbers(*rows)["hides_matrix"].tolist() == [False, True, True]
+
+
 def test_a_matrix_in_which_all_of_a_level_went_to_one_is_hidden_whole() -> None:
     levels = [*[(1, 2)] * 20, *[(2, 1)] * 15, *[(2, 2)] * 15, *[(3, 3)] * 20, *[(3, 2)] * 20]
     built = _build(list(_cohort(levels)), shown=True)

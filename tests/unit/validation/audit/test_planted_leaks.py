@@ -268,7 +268,7 @@ def test_the_sum_of_transitions_tells_how_many_are_matched(safe):
     assert ("span_matched", "school/D/1", "level 1 before") in falls
 
 
-@pytest.mark.parametrize(("left", "falls"), [(2, True), (12, False)])
+@pytest.mark.parametrize(("left", "falls"), [(0, True), (2, True), (12, False)])
 def test_the_few_of_a_level_who_are_left_to_hidden_groups_fall(tmp_path, left, falls):
     scheme = replace(SCHEME, codes={**SCHEME.codes, "ethnicity": ("A", "B", "C")})
     counts = {("D/1", "03", "A", g): (12, 13, 14, 11) for g in ("F", "M")}
@@ -284,7 +284,9 @@ def test_the_few_of_a_level_who_are_left_to_hidden_groups_fall(tmp_path, left, f
         for now in (1, 2, 3, 4)
     ]
     whole = [{**row, "ethnicity": "all"} for row in of_a]
+    # Of the hidden 12 began at the second level, and so many at the first.
     whole[0]["n"] += left
+    whole[4]["n"] += 12
     add_rows(folder, "mart_transition", of_a + whole)
     hidden = {("bounds_other", f"school/D/1, ethnicity {e}", "level 1 before") for e in ("B", "C")}
     assert (hidden <= found(folder, scheme=scheme)) == falls
