@@ -59,12 +59,12 @@ def test_a_cut_below_which_nothing_is_told_hides_nothing():
     assert prior == [YES, YES, YES, YES, NO, NO]
 
 
-@pytest.mark.parametrize("of_second", [0, 4])
-def test_a_level_at_which_nobody_of_the_hidden_began_follows_from_no_more_than_the_whole(of_second):
-    # Nobody at all began at the second level, which the whole says; or 4 of the hidden did.
-    levels = [[40, 11, 11, 11, 4, 3], [of_second, 0, 0, 0, of_second, 0], [40, 11, 11, 11, 4, 3]]
-    _, matrix = lowered(levels, prior=[YES] * 6, matrix=[YES] * 6)
-    assert matrix == [YES, YES, YES, YES, NO, NO]
+@pytest.mark.parametrize(("of_hidden", "is_told"), [(0, False), (4, True)])
+def test_that_nobody_of_a_hidden_group_began_at_a_level_is_not_told(of_hidden, is_told):
+    whole = 36 + of_hidden
+    levels = [[40, 11, 11, 11, 4, 3], [whole, 12, 12, 12, of_hidden, 0], [40, 11, 11, 11, 4, 3]]
+    _, matrix = lowered(levels, prior=[YES] * 6, matrix=[YES] * 6, cuts=())
+    assert matrix[:4].count(NO) == (0 if is_told else 1)
 
 
 def test_the_ranges_left_are_as_wide_as_all_tables_that_fit_say():
