@@ -107,7 +107,7 @@ def published_twins(context: Context, marts: Path) -> Twins | None:
     workspace = context.workspace
     if marts.resolve() != workspace.marts_reporting.resolve():
         return None
-    return Twins.beside(marts, workspace.marts_restricted, context.catalogue.marts)
+    return Twins.beside(marts, workspace.marts_restricted, context.catalogue)
 
 
 def is_asked(system: str, patterns: Sequence[str]) -> bool:

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 
+from flows.counted_students import CountedStudents, Moved, counted, parts_of
 from warehouse.lake import path_literal
 
 if TYPE_CHECKING:
+    from configs.catalogue import Catalogue
     from configs.mart_models import Marts
     from validation.audit.result import Fall
 
@@ -35,7 +37,7 @@ COMPUTED = frozenset(
 )  # fmt: skip
 # About the students of the cell that is named.
 OF_CELL = frozenset({"bounds_n", "bounds_proficient", "bounds_level", "range", "none", "all"})
-# About those whom the statistic names, such as the matched of the cell.
+# About those whom the statistic names, such as the matched of the cell, or any whom they are of.
 OF_STATISTIC = frozenset({"bounds_other"})
 # One count is of the publication before, of which nothing is counted here.
 OF_TWO = frozenset({"two_releases"})
@@ -57,6 +59,16 @@ COUNTS: Mapping[str, Mapping[str, str]] = {
         "without growth": "n_tested - n_growth",
     },
 }
+OF_MATCHED = ("n_matched", "n_tested")
+# Whom a statistic counts some of: a count within a protected group is protected, be it of nobody.
+WHOLES: Mapping[str, tuple[str, ...]] = {
+    "n_matched": ("n_tested",),
+    "not matched": ("n_tested",),
+    "n_low_prior": OF_MATCHED,
+    "not low before": OF_MATCHED,
+    "n_growth": ("n_tested",),
+    "without growth": ("n_tested",),
+}
 Cell = tuple[str, str]
 
 
@@ -67,18 +79,22 @@ class Twins:
     reporting: the attacked marts. exact: of a mart, the file that its numbers are taken from.
     dimensions: grade first, in the order in which cells are named.
     minimum: students that a group needs to be shown.
+    students: rows of students, for groups that no mart counts; null where there are none.
     """
 
     reporting: Path
     exact: Mapping[str, Path]
     dimensions: tuple[str, ...]
     minimum: int
+    students: CountedStudents | None = None
 
     @classmethod
-    def beside(cls, reporting: Path, restricted: Path, marts: Marts) -> Twins:
+    def beside(cls, reporting: Path, restricted: Path, catalogue: Catalogue) -> Twins:
         """Return those of the marts of one publication, as far as they are there."""
         named = ((mart, restricted / f"{mart}_unsuppressed.parquet") for mart in MARTS)
-        return cls.of(reporting, {mart: path for mart, path in named if path.is_file()}, marts)
+        exact = {mart: path for mart, path in named if path.is_file()}
+        students = CountedStudents.of(restricted / "student_result.parquet", catalogue)
+        return replace(cls.of(reporting, exact, catalogue.marts), students=students)
 
     @classmethod
     def of(cls, reporting: Path, exact: Mapping[str, Path], marts: Marts) -> Twins:
@@ -117,17 +133,42 @@ class _Truth:
         with duckdb.connect() as con:
             _relate(con, twins, falls)
             self._other = {name for (name,) in con.execute(_OTHER_SQL).fetchall()}
-            asked = {_asked(fall) for fall in falls}
+            asked = {one for fall in falls for one in _asked(fall)}
             self._counts = {
                 one: _Count.of(con, _count_sql(*one)) for one in asked if one[0] in twins.exact
             }
+            self._moved: dict[Cell, Moved] = {}
+            if twins.students is not None:
+                for fall in falls:
+                    self._count_students(con, twins.students, fall)
 
     def of(self, fall: Fall) -> str:
-        """Return whether the fallen group is a protected one."""
-        count = self._counts.get(_asked(fall))
-        if count is None or fall.system in self._other:
+        """Return whether the fallen group is a protected one, or is counted of one."""
+        if fall.system in self._other:
             return UNKNOWN
-        found = count.students.get((fall.system, fall.cell))
+        told = {self._told(fall, mart, statistic) for mart, statistic in _asked(fall)}
+        return next(one for one in (YES, UNKNOWN, NO) if one in told)
+
+    def _count_students(
+        self, con: duckdb.DuckDBPyConnection, students: CountedStudents, fall: Fall
+    ) -> None:
+        """Count the students of a fallen group of which the marts do not say how many they are."""
+        cell = (fall.system, fall.cell)
+        if cell in self._moved or cell[0] in self._other or self.of(fall) != UNKNOWN:
+            return
+        self._moved[cell] = students.count(con, *cell)
+
+    def _told(self, fall: Fall, mart: str, statistic: str) -> str:
+        """Return whether those whom a statistic of the fallen cell counts are a protected group."""
+        cell = (fall.system, fall.cell)
+        if cell in self._moved:
+            n = counted(self._moved[cell], statistic)
+            if n is not None:
+                return YES if 1 <= n < self._twins.minimum else NO
+        count = self._counts.get((mart, statistic))
+        if count is None:
+            return UNKNOWN
+        found = count.students.get(cell)
         if found is None:
             # A crossing that is counted has a row for everybody: without a row there is nobody.
             crossing = crossing_of(fall.cell, self._twins.dimensions)
@@ -157,9 +198,18 @@ class _Count:
         return cls(students, frozenset(crossings))
 
 
-def _asked(fall: Fall) -> tuple[str, str]:
-    """Return the mart and the statistic that say how many the fallen group are."""
-    return (fall.mart, fall.statistic) if fall.kind in OF_STATISTIC else STUDENTS
+def _asked(fall: Fall) -> list[tuple[str, str]]:
+    """Return the marts and statistics that say how many the fallen, and those around them, are."""
+    if fall.kind not in OF_STATISTIC:
+        return [STUDENTS]
+    is_level = fall.mart == TRANSITION and fall.statistic != "n_matched"
+    wholes = OF_MATCHED if is_level else WHOLES.get(fall.statistic, ())
+    return [(fall.mart, fall.statistic), *(_where_counted(fall.mart, one) for one in wholes)]
+
+
+def _where_counted(mart: str, statistic: str) -> tuple[str, str]:
+    """Return the mart that says how many all are: transitions have the matched alone."""
+    return STUDENTS if statistic == STUDENTS[1] else (mart, statistic)
 
 
 def crossing_of(cell: str, dimensions: Sequence[str]) -> str:
@@ -168,7 +218,7 @@ def crossing_of(cell: str, dimensions: Sequence[str]) -> str:
     >>> crossing_of("school/1/2, grade 05, gender F", ["grade", "gender"])
     'school, grade, gender'
     """
-    place, *groups = re.split(rf", (?=(?:{'|'.join(dimensions)}) )", cell)
+    place, *groups = parts_of(cell, tuple(dimensions))
     return ", ".join([place.partition("/")[0], *(group.partition(" ")[0] for group in groups)])
 
 

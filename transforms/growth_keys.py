@@ -50,7 +50,7 @@ def number_rows(con: DuckDBPyConnection, plan: CellPlan, achievement: str, name:
     - `<name>_results`: a row of everyone, in the order of place and grade: `key`, `place_grade`
       (the key without groups), `group_number`, `n_tested`, `n_proficient`, `mean_scale_score`,
       `distance_from_standard`, `suppressed`, `is_hidden` (not all of its numbers are shown).
-    - `<name>_of_matched`: `key` and `is_hidden` of the rows of those who are matched.
+    - `<name>_of_matched`: `key`, `suppressed` and `is_hidden` of the rows of who is matched.
 
     Args:
         con: an in-memory connection.
@@ -90,7 +90,7 @@ def _statements(plan: CellPlan, achievement: str, name: str) -> Iterator[str]:
     )
     yield (
         f"CREATE OR REPLACE TEMP TABLE {name}_of_matched AS "
-        f"SELECT key, is_hidden FROM ({rows} WHERE {is_matched})"
+        f"SELECT key, suppressed, is_hidden FROM ({rows} WHERE {is_matched})"
     )
 
 
@@ -129,9 +129,10 @@ def words_sql(plan: CellPlan, rows: str, name: str) -> str:
 def shown_sql(plan: CellPlan, growth_cells: str, name: str) -> str:
     """Return SQL of what is published of each growth cell.
 
-    Columns: `cell_id`; `is_suppressed`, the cell; `is_matched_hidden`, its matched students alone;
-    `n_cohort`, the students of the cell that they come from, of the grade below where a year lies
-    between; null where nothing is published of it.
+    Columns: `cell_id`; `is_suppressed`, the cell; `is_matched_suppressed`, its matched students;
+    `is_matched_hidden`, not all of their numbers are shown; `n_cohort`, the students of the cell
+    that they come from, of the grade below where a year lies between; null where nothing is
+    published of it.
     """
     same = same_sql("before", "c", ("assessment", "subject", *PLACE[-2:]))
     grade = "if(years_back = 0, c.grade, coalesce(below.below, c.grade))"
@@ -139,6 +140,7 @@ def shown_sql(plan: CellPlan, growth_cells: str, name: str) -> str:
     cohort = keyed("before.place", "grade_before.grade_number", "c.group_number")
     return f"""
         SELECT c.cell_id, coalesce(whole.suppressed, true) AS is_suppressed,
+            coalesce(matched.suppressed, true) AS is_matched_suppressed,
             coalesce(matched.is_hidden, true) AS is_matched_hidden, cohort.n_tested AS n_cohort
         FROM (FROM {growth_cells} {_numbers(plan, name)}) AS c
         LEFT JOIN {before_sql().replace("before(", "dated(")} ON dated.test_window = c.test_window

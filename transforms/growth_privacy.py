@@ -9,26 +9,26 @@ is shown, for every number that adds up over students.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from configs.mart_models import Suppression
 from transforms.cell_pairs import codes_met
 from transforms.cell_plan import ALL, CellPlan
 from transforms.cell_tables import insert_rows
+from transforms.growth_lines import Lines
+from transforms.growth_matched import LOW_LEVELS
 from transforms.growth_matching import PRIOR_STATUS
+from transforms.growth_ranges import Began, BeganRanges, Open
 from transforms.growth_statistics import transition
 from transforms.organisations import OF_SYSTEM, SYSTEM, org_splits
-from transforms.suppress_choice import Ask, Chooser, Sets
-from transforms.suppress_lines import Dimensions, System, build_system
+from transforms.suppress_lines import Dimensions
 from transforms.suppress_rule import band_limits, is_near_end
-from transforms.suppress_sets import Flags, Ints, only_parents
+from transforms.suppress_sets import Flags, Ints
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -101,11 +101,61 @@ def hidden_numbers(
     hides_movement = lines.close(movement)
     hides_low = lines.close(hides_prior | hides_movement | levelled & low_up)
     hides_matrix = lines.close(hides_low | levelled & telling)
-    for before in plan.levels:
-        began = np.sum([_ints(cells, transition(before, now)) for now in plan.levels], axis=0)
+    for began in _began(cells, plan):
         hides_matrix = lines.part(hides_matrix, began, rule)
-    flags = (hides_prior, hides_movement, hides_low, hides_matrix)
+    hides_prior, hides_matrix = _widened(cells, lines, plan, rule, (hides_prior, hides_matrix))
+    flags = (hides_prior, hides_movement, hides_low | hides_prior, hides_matrix)
     return pd.DataFrame({"cell_id": cells["cell_id"], **dict(zip(HIDDEN, flags, strict=True))})
+
+
+def _widened(
+    cells: pd.DataFrame,
+    lines: Lines,
+    plan: CellPlan,
+    rule: Suppression,
+    hidden: tuple[Flags, Flags],
+) -> tuple[Flags, Flags]:
+    """Return what hides who began low, and what hides its matrix, so that all ranges are wide.
+
+    What is hidden for that is guarded from then on, so that it does not follow from the others.
+    """
+    prior, matrix = hidden
+    guards_prior, guards_matrix = np.zeros_like(prior), np.zeros_like(matrix)
+    ranges, of_cell = _ranges(cells, lines, plan, rule), lines.system.set_of_cell
+    turn = np.lexsort((lines.students, lines.usefulness)).argsort()
+    while True:
+        shown = _shown(cells, lines, prior, matrix)
+        kept = ranges.lowered(shown, turn)
+        if kept is shown:
+            return prior, matrix
+        guards_prior |= (shown.prior & ~kept.prior)[of_cell]
+        guards_matrix |= (shown.matrix & ~kept.matrix)[of_cell]
+        prior = lines.close(guards_prior, prior)
+        matrix = lines.close(guards_matrix, matrix | prior)
+
+
+def _ranges(cells: pd.DataFrame, lines: Lines, plan: CellPlan, rule: Suppression) -> BeganRanges:
+    """Return what a reader draws the ranges of matched students from."""
+    of_sets, standard = lines.system.greatest, cells["proficient_from"].dropna()
+    levels = np.array([of_sets(level) for level in _began(cells, plan) if level.any()])
+    cuts = {LOW_LEVELS, *(standard.astype(int) - 1)}
+    began = Began(
+        of_sets(_ints(cells, "n_of_cell")),
+        of_sets(_ints(cells, "n_matched")),
+        levels.reshape(-1, lines.system.set_count),
+        sorted(cut for cut in cuts if 0 < cut < len(levels)),
+    )
+    return BeganRanges(lines.system.matrix, began, rule.interval, rule.minimum_n)
+
+
+def _shown(cells: pd.DataFrame, lines: Lines, prior: Flags, matrix: Flags) -> Open:
+    """Return what is told of each set, where cells hide who began low, and their matrix."""
+    flags = ("is_suppressed", "is_matched_suppressed", "is_matched_hidden", "is_levelled")
+    suppressed, unmatched, hidden, levelled = (cells[one].to_numpy(dtype=bool) for one in flags)
+    is_broken = (cells["scale_break"] | cells["standard_break"]).to_numpy(dtype=bool)
+    moved = ~suppressed & ~hidden & levelled & ~is_broken
+    told = (~suppressed, ~unmatched, moved & ~prior, moved & ~matrix)
+    return Open(*(lines.system.greatest(one) > 0 for one in told))
 
 
 def hide_vendor(
@@ -202,86 +252,6 @@ def _measures_of(
     return rows.assign(cell=pd.Index(cells["cell_id"]).get_indexer(rows["cell_id"]))
 
 
-@dataclass(frozen=True)
-class Lines:
-    """How the cells of one system add up: what can be computed of one from others.
-
-    students, usefulness: of each set of students that is a cell or several.
-    """
-
-    system: System
-    students: Ints
-    usefulness: Ints
-
-    @classmethod
-    def of(
-        cls,
-        cells: pd.DataFrame,
-        splits: pd.DataFrame,
-        dimensions: Dimensions,
-        met: pd.DataFrame | None = None,
-    ) -> Lines:
-        """Return the lines of one system.
-
-        Args:
-            cells: with `n_tested`, `n_proficient` and the columns of their key.
-            splits: how its organisations add up.
-            dimensions: the columns of groups.
-            met: which of their codes go together, see `codes_met`; null where none are tied.
-        """
-        system = build_system(cells, splits, dimensions, met)
-        n = _ints(cells, "n_tested")
-        students = system.greatest(n, system.parts @ n)
-        return cls(system, students, system.greatest(_usefulness(cells, dimensions)))
-
-    def with_parts(self, values: Ints) -> Ints:
-        """Return a number of each cell, which adds up, and behind it of the parts that are none."""
-        return np.append(values, self.system.parts @ values)
-
-    def part(self, hidden: Flags, count: Ints, rule: Suppression) -> Flags:
-        """Return the hidden cells, and those that a shown one around them has few more than.
-
-        Whoever hides more tells no more, so it is done once all else is decided.
-
-        Args:
-            hidden: of each cell.
-            count: a number of each cell that is shown where the cell is not hidden.
-            rule: how many are few.
-        """
-        of_set = self.system.greatest(count)
-        is_hidden = self.system.greatest(hidden) > 0
-        wide, narrow = self._pairs
-        between = of_set[wide] - of_set[narrow]
-        few = (between > 0) & (between < rule.minimum_n) & ~is_hidden[wide] & ~is_hidden[narrow]
-        is_hidden[narrow[few]] = True
-        return is_hidden[self.system.set_of_cell]
-
-    @functools.cached_property
-    def _pairs(self) -> tuple[Ints, Ints]:
-        """Return (wide, narrow) of each two sets of which one lies in the other."""
-        lines = sparse.vstack([self.system.matrix, self.system.nested], format="csr")
-        parts = (lines < 0).tocoo()
-        return only_parents(lines)[parts.row], parts.col.astype(np.int64)
-
-    def close(self, flagged: Flags) -> Flags:
-        """Return the flagged cells and those that have to be hidden with them.
-
-        Parts that are no cells may be flagged too, behind the cells.
-        """
-        of_cell, of_part = self.system.set_of_cell, self.system.set_of_part
-        guarded = np.zeros(self.system.set_count, dtype=bool)
-        guarded[np.append(of_cell, of_part)[: len(flagged)][flagged]] = True
-        if not flagged.any():
-            return guarded[of_cell]
-        held = np.zeros(self.system.set_count, dtype=bool)
-        held[of_cell] = True
-        worth = np.zeros_like(self.usefulness)
-        sets = Sets(self.students, self.usefulness, worth)
-        # No set is too small here: that is decided with the cells; nobody sees those that are.
-        chooser = Chooser(self.system.matrix, sets, 1, self.system.basis)
-        return ~chooser.shown(Ask(held & ~guarded, guarded))[of_cell]
-
-
 def is_extreme(part: Ints, whole: Ints, rule: Suppression) -> Flags:
     """Return where `part` is so near to none or all of `whole` that it tells about each of them.
 
@@ -297,13 +267,25 @@ def is_few(part: Ints, whole: Ints, rule: Suppression) -> Flags:
 
 
 def _has_telling_row(cells: pd.DataFrame, plan: CellPlan, rule: Suppression) -> Flags:
-    """Return where the students of some prior level are too few, or all went to one level."""
+    """Return where too few, or nobody, began at some level, or all who did went to one.
+
+    A level that nobody at all began at tells of no cell in particular.
+    """
     telling = np.zeros(len(cells), dtype=bool)
     for before in plan.levels:
         row = np.array([_ints(cells, transition(before, now)) for now in plan.levels])
         total = row.sum(axis=0)
-        telling |= (total > 0) & ((total < rule.minimum_n) | (row.max(axis=0) == total))
+        telling |= (total < rule.minimum_n) & total.any()
+        telling |= (total > 0) & (row.max(axis=0) == total)
     return telling
+
+
+def _began(cells: pd.DataFrame, plan: CellPlan) -> list[Ints]:
+    """Return how many of each cell began at each level."""
+    return [
+        np.sum([_ints(cells, transition(before, now)) for now in plan.levels], axis=0)
+        for before in plan.levels
+    ]
 
 
 def _cells_of(
@@ -316,7 +298,7 @@ def _cells_of(
     """Return the matched cells of a system that may be shown, as the suppression takes them.
 
     `n_cohort`: what is published of the cell that they come from, the grade below where a year lies
-    between; null where nothing is.
+    between; null where nothing is. `n_of_cell`: all students, matched or not.
     """
     where = " AND ".join(f"m.{column} = ?" for column in SYSTEM)
     others = (*plan.crossed, *plan.side_columns)
@@ -324,19 +306,13 @@ def _cells_of(
     alone = "".join(f" AND m.{column} = '{ALL}'" for column in whole)
     return con.execute(
         f"""
-        SELECT m.* EXCLUDE (n_tested), n_matched AS n_tested, 0 AS n_proficient, n_cohort
+        SELECT m.* REPLACE (n_matched AS n_tested), m.n_tested AS n_of_cell, 0 AS n_proficient,
+            n_cohort, is_suppressed, is_matched_suppressed, is_matched_hidden
         FROM {matched} AS m JOIN {shown} USING (cell_id)
         WHERE {where} AND n_matched > 0{alone} ORDER BY m.cell_id
         """,
         list(system),
     ).df()
-
-
-def _usefulness(cells: pd.DataFrame, dimensions: Dimensions) -> Ints:
-    """Rank cells: organisations wider than a school first, then what is split by less."""
-    whole = [(cells[column] == ALL).to_numpy() for column in dimensions.columns]
-    wide = (cells["org_level"] != "school").to_numpy()
-    return np.sum(whole, axis=0) + wide * (len(whole) + 1)
 
 
 def _ints(cells: pd.DataFrame, column: str) -> Ints:

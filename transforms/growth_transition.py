@@ -43,7 +43,8 @@ def published_transition_sql(plan: CellPlan, marts: Marts, growth: str) -> str:
     A pair of levels between which nobody moved has a row too, with `n` 0: were it not there, the
     rows of a hidden matrix would tell who moved. There is a matrix for each row of matched students
     that `mart_growth` shows. It is shown whole or not at all: its students and each row of it must
-    be enough, no row wholly at one level, and no number of it to be had from other matrices.
+    be enough, no row wholly at one level, no number of it to be had from other matrices, and no
+    hidden group's students to be found too closely at a level before.
     """
     shown = f"""(
         SELECT m.*, coalesce(hides_matrix, true) AS suppressed

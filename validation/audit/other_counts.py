@@ -21,10 +21,14 @@ from validation.audit.view import ROUNDED_BY, SLIP
 
 GROWTH = "mart_growth"
 TRANSITION = "mart_transition"
+MATCHED = "n_matched"
+# Counts of the matched alone.
+OF_MATCHED = ("n_low_prior", "not low before")
 
 
 def look_at_others(finder: Finder, publication: Publication, pairs: Pairs, bounds: Bounds) -> None:
     """Find what falls of the matched, of those with growth, and of the enrolled."""
+    most_matched = bounds.n.high
     for kind, mart, statistic, value in (
         *_matched(finder, publication),
         *_moved_between_levels(finder, publication),
@@ -33,13 +37,20 @@ def look_at_others(finder: Finder, publication: Publication, pairs: Pairs, bound
         if not np.isnan(value).all():
             of_tested = kind == "span_matched"
             most = bounds.n.high if of_tested else np.full(len(value), UNBOUNDED)
-            _look_at(finder, pairs, value, (kind, mart, statistic), most)
+            most = most_matched if statistic in OF_MATCHED or _is_level(statistic) else most
+            high = _look_at(finder, pairs, value, (kind, mart, statistic), most)
+            if statistic == MATCHED:
+                most_matched = np.minimum(most_matched, high)
 
 
 def _look_at(
     finder: Finder, pairs: Pairs, value: Floats, named: tuple[str, str, str], most: Floats
-) -> None:
-    """Find what falls of one count; `most` is what it is at most where it is not told."""
+) -> Floats:
+    """Find what falls of one count; `most` is what it is at most where it is not told.
+
+    Returns:
+        What it is at most, for all that is published.
+    """
     kind, mart, statistic = named
     spread = Propagation(finder.view.cells)
     finder.note("below_minimum", np.flatnonzero(finder.small(value)), statistic, mart)
@@ -53,8 +64,16 @@ def _look_at(
     spread.along(interval)
     open_ = np.isnan(value) & (interval.high >= 1) & (interval.low < finder.scheme.minimum)
     narrow = open_ & (interval.width < finder.scheme.width) & (most >= finder.scheme.width)
+    if _is_level(statistic) and interval.high.max(initial=0) >= 1:
+        # That nobody of a group began at a level; that nobody at all did tells of none.
+        narrow |= np.isnan(value) & (interval.high < 1) & (most >= finder.scheme.width)
     narrow[cells.named :] = False
     finder.note("bounds_other", np.flatnonzero(narrow), statistic, mart)
+    return interval.high
+
+
+def _is_level(statistic: str) -> bool:
+    return statistic.startswith("level ")
 
 
 def _matched(finder: Finder, publication: Publication) -> Iterator[tuple[str, str, str, Floats]]:

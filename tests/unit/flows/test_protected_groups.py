@@ -1,9 +1,13 @@
 """Which falls are of protected groups, by what the restricted marts hold."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
+from flows.counted_students import CountedStudents
 from flows.protected_groups import Twins, crossing_of, standing
+from transforms.cell_plan import CellPlan
 from validation.audit.result import KINDS, Fall
 
 SYSTEM = "2030/made_up/math/annual"
@@ -90,7 +94,8 @@ def test_a_fall_of_a_cell_is_of_a_protected_group_where_the_cell_is_small(
     [
         ("n_matched", "mart_growth", "yes"),
         ("not matched", "mart_growth", "yes"),
-        ("n_low_prior", "mart_growth", "unknown"),
+        # Of nobody knows how many of ten matched boys.
+        ("n_low_prior", "mart_growth", "yes"),
         ("n_matched", "mart_transition", "no"),
         ("level 1 before", "mart_transition", "no"),
         ("level 2 before", "mart_transition", "yes"),
@@ -101,6 +106,35 @@ def test_a_fall_of_a_cell_is_of_a_protected_group_where_the_cell_is_small(
 )
 def test_of_other_counts_the_group_is_that_of_the_statistic(twins, statistic, mart, expected):
     assert one(twins, fall(", gender M", "bounds_other", statistic, mart)) == expected
+
+
+def test_of_a_crossing_that_no_mart_counts_the_rows_of_students_say_who_is_protected(
+    twins, tmp_path
+):
+    """Of five girls of ethnicity A four are matched; of thirteen of ethnicity B, and boys of A."""
+    girls = [("A", 1)] * 4 + [("A", None)] + [("B", 2)] * 12 + [("B", 3)]
+    students = pd.DataFrame(
+        [
+            {**KEY, "district_id": "D", "school_id": "1", "grade": "03", "is_scored": True,
+             "ethnicity": ethnicity, "gender": "F", "prior_level": level,
+             "prior_status": "MATCHED" if level else "NOT_MATCHED"}
+            for ethnicity, level in girls
+        ]
+    )  # fmt: skip
+    students.to_parquet(tmp_path / "student_result.parquet")
+    plan = CellPlan(("ethnicity", "gender"), (), {})
+    known = replace(twins, students=CountedStudents(tmp_path / "student_result.parquet", plan))
+
+    def told(groups, statistic):
+        return one(known, fall(groups, "bounds_other", statistic, "mart_transition"))
+
+    # None of the four began at the second level: that nobody did is told of a protected group.
+    assert told(", ethnicity A, gender F", "level 2 before") == "yes"
+    assert told(", ethnicity B, gender F", "level 2 before") == "no"
+    assert told(", ethnicity B, gender F", "level 3 before") == "yes"
+    assert told(", ethnicity C, gender F", "level 3 before") == "no"
+    assert one(known, fall(", ethnicity A, gender F")) == "yes"
+    assert one(known, fall(", ethnicity B, gender F")) == "no"
 
 
 def test_what_has_been_computed_is_of_a_protected_group_whatever_its_cell(twins):

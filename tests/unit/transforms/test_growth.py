@@ -25,8 +25,9 @@ from transforms.growth import (
     growth_key,
     published_growth_sql,
 )
+from transforms.growth_lines import Lines
 from transforms.growth_matching import match_prior
-from transforms.growth_privacy import Lines, hidden_numbers, hidden_vendors
+from transforms.growth_privacy import hidden_numbers, hidden_vendors
 from transforms.growth_statistics import (
     growth_plan,
     growth_statistics,
@@ -497,6 +498,14 @@ def test_the_interval_of_a_change_is_hidden_where_the_matrix_is() -> None:
     ]
 
 
+WHOLE = {
+    "proficient_from": 3,
+    "scale_break": False,
+    "standard_break": False,
+    "is_suppressed": False,
+}
+
+
 def _hidden_numbers(*cells: dict[str, Any]) -> pd.DataFrame:
     """Return what each cell of one organisation hides; nobody has left, all are of levels 1 to 4.
 
@@ -527,6 +536,10 @@ def _hidden_numbers(*cells: dict[str, Any]) -> pd.DataFrame:
                 "n_matched": n,
                 "n_cohort": n + cell.get("left", 0),
                 "is_levelled": True,
+                **WHOLE,
+                "n_of_cell": n,
+                "is_matched_suppressed": n < MARTS.suppression.minimum_n,
+                "is_matched_hidden": n < MARTS.suppression.minimum_n,
                 **{transition(*move): k for move, k in moves.items()},
                 **sums,
             }
@@ -585,6 +598,28 @@ def test_a_matrix_is_hidden_with_each_number_that_it_tells() -> None:
     hidden = _hidden_numbers(*rows)
     assert hidden["hides_prior"].tolist() == [False, True, False, True]
     assert hidden["hides_matrix"].tolist() == [False, True, True, True]
+
+
+def test_a_matrix_is_hidden_that_leaves_hidden_groups_next_to_nothing_at_a_level() -> None:
+    # Of the 11 of the two hidden groups two began at the lowest level; then six.
+    few = [{(1, 2): 1, (2, 2): 2, (3, 3): 1, (4, 4): 1}]
+    few += [{(1, 2): 1, (2, 2): 2, (3, 3): 1, (4, 3): 1, (4, 4): 1}]
+    more = [_added(one, {(1, 2): 2, (2, 2): 1, (3, 3): 1}) for one in few]
+    for hidden, is_told in ((few, False), (more, True)):
+        moves = {"ASIAN": FULL, "BLACK": FULL, "MENA": hidden[0], "WHITE": hidden[1]}
+        rows = [{"ethnicity": "all", "moves": _added(*moves.values())}]
+        rows += [{"ethnicity": name, "moves": of} for name, of in moves.items()]
+        found = _hidden_numbers(*rows)
+        assert (not found["hides_matrix"][:3].any()) == is_told
+        assert not found["hides_matrix"][0]
+        assert not found["hides_prior"].any()
+
+
+def test_a_matrix_that_says_that_nobody_began_at_a_level_is_hidden() -> None:
+    moves = {"ASIAN": FULL, "BLACK": {move: n for move, n in FULL.items() if move[0] < 4}}
+    rows = [{"ethnicity": "all", "moves": _added(*moves.values())}]
+    rows += [{"ethnicity": name, "moves": of} for name, of in moves.items()]
+    assert _hidden_numbers(*rows)["hides_matrix"].tolist() == [False, True, True]
 
 
 def test_a_matrix_in_which_all_of_a_level_went_to_one_is_hidden_whole() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from configs.mart_models import Suppression
-from transforms.growth_privacy import Lines
+from transforms.growth_lines import Lines
 from transforms.suppress import Dimensions
 
 RULE = Suppression(extreme_bands=[(11, 20)])

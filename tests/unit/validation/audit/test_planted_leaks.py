@@ -286,6 +286,30 @@ def test_the_sum_of_transitions_tells_how_many_are_matched(safe):
     assert ("span_matched", "school/D/1", "level 1 before") in falls
 
 
+@pytest.mark.parametrize(("left", "falls"), [(0, True), (2, True), (12, False)])
+def test_the_few_of_a_level_who_are_left_to_hidden_groups_fall(tmp_path, left, falls):
+    scheme = replace(SCHEME, codes={**SCHEME.codes, "ethnicity": ("A", "B", "C")})
+    counts = {("D/1", "03", "A", g): (12, 13, 14, 11) for g in ("F", "M")}
+    counts |= {("D/1", "03", e, g): (3, 1, 2, 1) for e in ("B", "C") for g in ("F", "M")}
+    made = cells_of(students(counts), scheme=scheme)
+    made = made[made["grade"] == "all"].reset_index(drop=True)
+    shown = (made["gender"] == "all") & made["ethnicity"].isin(("all", "A"))
+    folder = publish(tmp_path, made, shown, levels=np.zeros(len(made), dtype=bool), scheme=scheme)
+    at = {"prior_year": 2029, "prior_window": "annual", "org_level": "school", "org_id": "D/1"}
+    of_a = [
+        {**at, "ethnicity": "A", "prior_level": before, "performance_level": now, "n": 6}
+        for before in (1, 2, 3, 4)
+        for now in (1, 2, 3, 4)
+    ]
+    whole = [{**row, "ethnicity": "all"} for row in of_a]
+    # Of the hidden 12 began at the second level, and so many at the first.
+    whole[0]["n"] += left
+    whole[4]["n"] += 12
+    add_rows(folder, "mart_transition", of_a + whole)
+    hidden = {("bounds_other", f"school/D/1, ethnicity {e}", "level 1 before") for e in ("B", "C")}
+    assert (hidden <= found(folder, scheme=scheme)) == falls
+
+
 def test_a_few_students_without_a_score_fall(safe):
     at = {"org_id": "D/2", "ethnicity": "all", "gender": "all"}
     alter(safe, "mart_achievement", at, n_enrolled=220.0, pct_participation=95.5)
