@@ -18,9 +18,10 @@ def told(values, known):
     return low, np.where(known, values, UNBOUNDED)
 
 
-def behind(lines, drawn, count):
+def behind(lines, drawn, count, of_interest=None):
+    every = np.ones(len(drawn.width), dtype=bool)
     traces = Traces(lines)
-    traces.follow(drawn, np.ones(len(drawn.width), dtype=bool))
+    traces.follow(drawn, every if of_interest is None else of_interest)
     return list(traces.behind(count))
 
 
@@ -46,6 +47,19 @@ def test_a_range_rests_on_what_it_was_drawn_from_over_several_lines():
     source = drawn.source.reshape(-1, 2)
     assert {way // 2 for way in source[2].tolist()} == {0}
     assert (source[[0, 1, 3, 5]] == TOLD).all()
+
+
+def test_only_what_is_of_interest_is_found_behind_a_range():
+    lines, values = Lines(LINE), np.array([20, 12, 5, 3])
+    drawn = lines.draw(*told(values, values > 3))
+    assert set(behind(lines, drawn, THIRD, values == 12)) == {FIRST}
+    assert behind(lines, drawn, FIRST, values == 5) == []
+
+
+def test_of_two_lines_that_draw_alike_a_bound_is_kept_with_the_last():
+    lines = Lines(sparse.csr_array(np.array([[1, -1], [1, -1]])))
+    drawn = lines.draw(*told(np.array([7, 7]), np.array([True, False])))
+    assert [way // 2 for way in drawn.source.reshape(-1, 2)[1].tolist()] == [1, 1]
 
 
 @st.composite
