@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,7 +92,7 @@ def slices(folder: Path, work: Path) -> dict[str, float]:
     )
     names = sorted({assessment for assessment, _ in found})
     last = LastMart(work / "full.parquet", [slice_name(*one) for one in kept])
-    told = {}
+    told: dict[str, float] = {}
     for what, relation, before in (("full", "results", None), ("one", "one", last)):
         began = time.perf_counter(), time.process_time()
         cells = _build(con, relation, names)
@@ -208,7 +208,12 @@ def main() -> None:
             one.add_argument("--out", type=Path)
             one.add_argument("--everything", action="store_true")
     given = vars(parser.parse_args())
-    done = {"rows": rows, "count": count, "slices": slices, "measures": measures}
+    done: dict[str, Callable[..., Mapping[str, float]]] = {
+        "rows": rows,
+        "count": count,
+        "slices": slices,
+        "measures": measures,
+    }
     print(json.dumps(done[given.pop("verb")](**given)))
 
 

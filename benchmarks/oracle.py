@@ -174,7 +174,7 @@ def _coded(frame: pd.DataFrame, codes: Mapping[str, Mapping[str, str]]) -> pd.Da
 
 def _hierarchy(table: Table, codes: Mapping[str, Mapping[str, str]]) -> str:
     parts: dict[str, list[str]] = {}
-    for part, whole in reversed(table.wider.items()):
+    for part, whole in reversed([*table.wider.items()]):
         parts.setdefault(whole, []).append(codes["org"][part])
     levels = [" ".join([codes["org"][whole], *of]) for whole, of in parts.items()]
     lists = [": ".join(levels)]
@@ -191,7 +191,8 @@ def widths(table: Table, hidden: Flags, floor: int, look_at: NDArray[np.intp]) -
     or more. Whole numbers between the bounds of a linear programme: not each of them need occur.
     """
     at, n = np.cumsum(hidden) - 1, table.n
-    entries, rest = [], []
+    entries: list[tuple[int, int, int]] = []
+    rest: list[int] = []
     for parent, children in sums_of(table.bare(), table.splits):
         signed = [(parent, 1), *((child, -1) for child in children)]
         of_hidden = [(len(rest), at[cell], sign) for cell, sign in signed if hidden[cell]]

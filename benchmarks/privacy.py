@@ -40,8 +40,9 @@ EXPONENT = 1.2
 def real(home: Path, found: Results) -> None:
     """Measure the privacy of what a workspace has published, and its audit by bounds."""
     name, folder = "state_long", home / "marts" / "reporting"
+    exact = home / "marts" / "restricted" / "mart_achievement_unsuppressed.parquet"
     suppressed = measure([*module("worker"), "suppress", str(home)])
-    attacked = measure([*module("worker"), "attack", str(home), str(folder)])
+    attacked = measure([*module("worker"), "attack", str(home), str(folder), str(exact)])
     _note(name, found, suppressed, attacked, REAL)
     bounds = measure([*module("worker"), "bounds", str(home), str(folder)])
     found.add(Figure(f"{name} audit by bounds", "s", BOUNDS_SECONDS), bounds.seconds)
@@ -65,8 +66,8 @@ def state(work: Path, schools: int, found: Results) -> float:
     measure([*module("generate"), rows, str(file), "--state", str(schools)])
     measure([*module("worker"), "load", str(file), str(home)])
     suppressed = measure([*module("worker"), "suppress", str(home)])
-    folder = suppressed.told["folder"]
-    attacked = measure([*module("worker"), "attack", str(home), folder])
+    marts = suppressed.told["folder"], suppressed.told["exact"]
+    attacked = measure([*module("worker"), "attack", str(home), *marts])
     shutil.rmtree(home)
     file.unlink()
     target = LARGE_STATE if schools >= LARGE else Target()

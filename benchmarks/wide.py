@@ -82,8 +82,8 @@ def yardstick(file: Path) -> dict[str, Any]:
     import duckdb
 
     read = f"read_csv('{file}', all_varchar = true, delim = '^', header = true, quote = '')"
-    rows = duckdb.sql(f"SELECT count(*), sum(length(COLUMNS(*))) FROM {read}").fetchall()
-    return {"rows": rows[0][0]}
+    read = f"SELECT count(*), sum(length(COLUMNS(*))) FROM {read}"
+    return {"rows": duckdb.execute(read).fetchall()[0][0]}
 
 
 def roci(file: Path) -> dict[str, Any]:

@@ -5,9 +5,9 @@ Prefect, batch suite, suppression and SQL. `worker.py copies sqlite|postgresql H
 of these marts into SQL. Each prints one JSON object.
 
 `worker.py load FILE HOME` ends at the lake. Of what a workspace has loaded, `worker.py suppress
-HOME` decides what is shown and writes the reporting marts of cells aside. `worker.py attack HOME
-FOLDER` attacks a folder of reporting marts as the nightly does, `worker.py bounds HOME FOLDER` as
-`roci audit` does.
+HOME` decides what is shown and writes the marts of cells aside. `worker.py attack HOME FOLDER
+EXACT` attacks a folder of reporting marts, of whose cells EXACT has the counts, as the nightly
+does, `worker.py bounds HOME FOLDER` as `roci audit` does.
 """
 
 from __future__ import annotations
@@ -120,9 +120,16 @@ def load(file: Path, home: Path) -> dict[str, Any]:
 
 
 def suppress(home: Path) -> dict[str, Any]:
-    """Decide what is shown of every cell; write the reporting marts of cells aside."""
+    """Decide what is shown of every cell; write these marts and the exact cells aside."""
     from flows.context import open_context
-    from flows.stages.marts import connect, count_cells, open_writer, reporting_sql
+    from flows.stages.marts import (
+        EXACT_CELLS,
+        connect,
+        count_cells,
+        open_writer,
+        reporting_sql,
+        restricted_sql,
+    )
     from flows.stages.planning import plan_build
     from flows.stages.protecting import decide
 
@@ -137,10 +144,13 @@ def suppress(home: Path) -> dict[str, Any]:
         told = {"seconds": time.perf_counter() - began[0], "processor": _processor() - began[1]}
         for name, sql in reporting_sql(cells, marts, decided).items():
             writer.sliced(name, "reporting", sql)
-        folder = writer.files().reporting["mart_achievement"].parent
+        exact = restricted_sql(cells, marts, decided.decisions)[EXACT_CELLS]
+        writer.sliced(EXACT_CELLS, "restricted", exact)
+        files = writer.files()
+        folder = files.reporting["mart_achievement"].parent
         least = marts.suppression.minimum_n
         shares = _kept(con, (*cells.crossed, *cells.side_columns), decided.decisions, least)
-    return {**told, "folder": str(folder), "kept": shares}
+    return {**told, "folder": str(folder), "exact": str(files.released), "kept": shares}
 
 
 def _kept(
@@ -160,7 +170,7 @@ def _kept(
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
-def attack(home: Path, folder: Path) -> dict[str, Any]:
+def attack(home: Path, folder: Path, exact: Path) -> dict[str, Any]:
     """Attack reporting marts as is done before they are published: only what follows exactly."""
     from configs.errors import PublicationHeld
     from flows.context import open_context
@@ -170,7 +180,7 @@ def attack(home: Path, folder: Path) -> dict[str, Any]:
     context = open_context({"ROCI_HOME": str(home)})
     slices = plan_build(context, everything=True).changed
     try:
-        require_nothing_follows(context, folder, slices)
+        require_nothing_follows(context, folder, exact, slices)
     except PublicationHeld as held:
         return {"held": 1, "found": held.found}
     return {"held": 0}
@@ -221,7 +231,7 @@ def main() -> None:
         ("results", "file", "home"),
         ("load", "file", "home"),
         ("suppress", "home"),
-        ("attack", "home", "folder"),
+        ("attack", "home", "folder", "exact"),
         ("bounds", "home", "folder"),
     ):
         one = verbs.add_parser(verb)

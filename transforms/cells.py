@@ -79,7 +79,8 @@ def build_cells(  # noqa: PLR0913  the last two have defaults that most callers 
         `n_proficient`. Scores are kept to thousandths, so that no order of rows or threads changes
         a digit. Beside the view lie `<name>_codes` and `<name>_masks` (see `CellKeys`) and
         `<name>_places`: `bits` of system and organisation with their words, and
-        `<name>_combinations`: which codes go together in each system (see `codes_met`).
+        `<name>_combinations`: which codes go together in each system (see `codes_met`), and the
+        view `<name>_sums`: the statistics beside `cell_id` alone, for whoever reads them all.
 
         A one-way dimension or roll-up of which nobody's code is known in a system has no cells
         there, `econ_status` and `disability_status` excepted.
@@ -124,15 +125,21 @@ def _view_statements(build: CellBuild, layout: KeyLayout) -> Iterator[str]:
     """Yield SQL of the view: keys as words again, one join for places, one for groups.
 
     Every cell has its place and its groups; left joins keep DuckDB from hashing the counts, which
-    are many, instead of these, which takes twice the time.
+    are many, instead of these, which takes twice the time. Before it one of the statistics alone,
+    which needs no words of groups.
     """
     name, plan = build.name, build.plan
     words = f"{name}_groups"
+    placed = (
+        f"FROM {name}_counts "
+        f"LEFT JOIN {name}_places AS p ON p.bits = cell_id & {layout.mask('system', 'org')}"
+    )
+    shown = ", ".join(_shown(build))
+    yield f"CREATE OR REPLACE TEMP VIEW {name}_sums AS SELECT cell_id, {shown} {placed}"
     yield from encoded_table(build, words, words_sql(build, layout), plan.group_columns)
     yield (
         f"CREATE OR REPLACE TEMP VIEW {name} AS "
-        f"SELECT cell_id, {', '.join((*plan.key_columns, *_shown(build)))} FROM {name}_counts "
-        f"LEFT JOIN {name}_places AS p ON p.bits = cell_id & {layout.mask('system', 'org')} "
+        f"SELECT cell_id, {', '.join(plan.key_columns)}, {shown} {placed} "
         f"LEFT JOIN {words} AS g ON g.bits = cell_id & {~layout.mask('system', 'org')}"
     )
 

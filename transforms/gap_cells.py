@@ -141,7 +141,7 @@ def read_cells(
         join = f"LEFT JOIN {decisions} AS d USING (cell_id)"
     large = _in_order(
         con,
-        f"SELECT cell_id, {', '.join(columns)}{public} FROM {cells.view} {join} "
+        f"SELECT cell_id, {', '.join(columns)}{public} FROM {cells.view}_sums {join} "
         f"WHERE n_tested >= {minimum_n}",
     )
     # The counts themselves: the view would look up the words of each key.

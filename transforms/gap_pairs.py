@@ -23,7 +23,7 @@ from transforms.gap_measures import Side, measures
 from transforms.suppress_rule import band_limits, is_near_end
 
 # Pairs at a time: enough for NumPy's own cost not to count, few enough for the processor's cache.
-BLOCK = 32_768
+BLOCK = 65_536
 NO_GROUP, TOO_FEW = range(len(MISSING_REASONS))
 
 Columns = dict[str, Any]

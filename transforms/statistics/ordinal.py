@@ -31,6 +31,8 @@ BLOCK = 8_192
 # Students added to each band before the first guess, so that no band of it is empty.
 START_COUNT = 0.25
 SMALLEST_SHARE = 1e-14
+# An odd number whose bits are mixed (2**64 over the golden ratio): spreads counts over 64 bits.
+SCATTER = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,35 @@ def v_statistic(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
     counts = np.ascontiguousarray(np.stack([*groups]))
     counts = _without_empty_levels(counts)
     is_turned = _turned(counts)
+    one_of_kind, kind = _kinds(counts)
+    v, error = _v_of_kinds(counts.take(one_of_kind, axis=2))
+    return np.where(is_turned, -v[kind], v[kind]), error[kind]
+
+
+def _kinds(counts: Floats) -> tuple[Ints, Ints]:
+    """Return where a pair of each kind is, and the kind of each pair: those of the same counts.
+
+    Of two groups each is the other's rest, turned around, and so the same. Pairs are known by a
+    number made of their counts; should two that differ have the same, each pair is a kind.
+    """
+    groups, levels, pairs = counts.shape
+    numbers = np.zeros(pairs, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        for level in counts.reshape(groups * levels, pairs).astype(np.uint64):
+            numbers = (numbers ^ level) * SCATTER
+            numbers ^= numbers >> np.uint64(29)
+    order = np.argsort(numbers)
+    is_new = np.ones(pairs, dtype=bool)
+    is_new[1:] = np.diff(numbers[order]) != 0
+    one, kind = order[is_new], np.empty(pairs, dtype=np.int64)
+    kind[order] = np.cumsum(is_new) - 1
+    if (counts.take(one[kind], axis=2) != counts).any():
+        return np.arange(pairs), np.arange(pairs)
+    return one, kind
+
+
+def _v_of_kinds(counts: Floats) -> tuple[Floats, Floats]:
+    """Return V and its standard error of pairs (group, level, row) that are not turned."""
     v, error = np.full((2, counts.shape[2]), np.nan)
     n_bands = (counts.sum(axis=0) > 0).sum(axis=0)
     own_spread = ((counts > 0).sum(axis=1) >= BANDS_FOR_SPREAD).all(axis=0)
@@ -103,7 +134,7 @@ def v_statistic(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
                 given = counts[:, :bands].take(rows, axis=2)
                 with np.errstate(all="ignore"):
                     v[rows], error[rows] = _fitted(given, free).v()
-    return np.where(is_turned, -v, v), error
+    return v, error
 
 
 def _turned(counts: Floats) -> Rows:

@@ -33,7 +33,7 @@ def sums_of(
     columns = ["org_level", "org_id", *cells.columns.drop(NOT_GROUPS, errors="ignore")]
     keys = list(cells[columns].astype(str).itertuples(index=False, name=None))
     at = {key: position for position, key in enumerate(keys)}
-    sums = defaultdict(list)
+    sums: dict[tuple[int, int | str], list[int]] = defaultdict(list)
     wholes = defaultdict(list)
     for row in splits.itertuples(index=False):
         wholes[row.child_level, row.child_id].append((row.parent_level, row.parent_id, row.split))
@@ -102,7 +102,7 @@ def random_null_vector(rows: list[dict[int, int]], chance: random.Random) -> dic
         for other in list(holders[pivot]):
             _subtract(rows[other], rest, rows[other][pivot], other, holders)
             heapq.heappush(shortest, (len(rows[other]), other))
-    value = {}
+    value: dict[int, int] = {}
     for pivot, rest in reversed(solved):
         others = (column for column in rest if column != pivot)
         total = sum(rest[c] * value.setdefault(c, chance.randrange(1, PRIME)) for c in others)

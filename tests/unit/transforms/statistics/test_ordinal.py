@@ -10,6 +10,7 @@ from scipy import optimize
 from scipy.special import ndtr
 from scipy.stats import norm
 
+from transforms.statistics import ordinal
 from transforms.statistics.ordinal import v_statistic
 
 
@@ -150,6 +151,21 @@ def test_rows_do_not_touch_one_another():
     together = v_statistic(firsts, seconds)[0]
     alone = [v_of(*pair)[0] for pair in zip(firsts, seconds, strict=True)]
     assert together == pytest.approx(alone, nan_ok=True, abs=1e-12)
+
+
+@pytest.mark.parametrize("is_told_apart", [True, False])
+def test_pairs_of_the_same_counts_are_fitted_once_and_others_never(monkeypatch, is_told_apart):
+    if not is_told_apart:
+        monkeypatch.setattr(ordinal, "SCATTER", np.uint64(0))
+    fitted = []
+    fit = ordinal._v_of_kinds
+    monkeypatch.setattr(ordinal, "_v_of_kinds", lambda c: fitted.append(c.shape[2]) or fit(c))
+    one, other, third = [30, 60, 80, 40], [50, 70, 40, 12], [40, 60, 80, 30]
+    v, error = v_statistic([one, other, third, one], [other, one, other, other])
+    assert fitted == [2 if is_told_apart else 4]
+    assert v[1] == -v[0] and v[3] == v[0] != v[2]
+    assert error[0] == error[1] == error[3] != error[2]
+    assert v[2] == pytest.approx(v_of(third, other)[0], abs=1e-12)
 
 
 def test_a_group_in_two_levels_has_the_other_groups_spread():
