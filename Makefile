@@ -23,7 +23,7 @@ demo: $(READY) ## Load invented extracts end to end and say where to look
 	$(BIN)/roci demo $(ARGS)
 
 test: $(READY) ## Run the tests (ARGS="-k words" to choose)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(READY) ## Long runs of what breaks (SEED=1, BUDGET=600 seconds for each of them)
 	SOAK_SEED=$(SEED) SOAK_BUDGET=$(BUDGET) $(BIN)/python -m pytest -m soak -s tests/soak $(ARGS)

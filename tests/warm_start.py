@@ -35,9 +35,11 @@ LEFT = {"flows.artifacts", "flows.orchestration", "flows.cli"}
 # What the verbs import when they come to it.
 LIBRARIES = (
     "adbc_driver_sqlite.dbapi", "alembic.command", "deltalake", "duckdb", "fsspec",
-    "great_expectations", "openpyxl", "pandera.pandas", "psycopg", "pyarrow.compute",
-    "pyarrow.dataset", "pyarrow.parquet", "rich.progress", "ruamel.yaml", "scipy.optimize",
-    "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "typer.main",
+    "great_expectations", "great_expectations.render.renderer.site_builder", "openpyxl",
+    "pandera.backends.pandas.register", "pandera.pandas", "pandera.strategies.pandas_strategies",
+    "psycopg", "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet", "rich.progress",
+    "ruamel.yaml", "scipy.optimize", "sqlalchemy.dialects.postgresql",
+    "sqlalchemy.dialects.sqlite", "typer.main",
 )  # fmt: skip
 # Libraries that begin threads while they are imported begin none: a fork would lose them.
 WITHOUT_THREADS = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import logging
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -13,49 +12,16 @@ from pathlib import Path
 import pytest
 
 from flows.crash_guard import guard
-from tests.command_line import environment, run_roci
+from tests.command_line import Finished, run_roci
+from tests.flow.breaking import BREAKS
 from tests.flow.small_files import results
 
 QUOTED = "Okaforsdottir-7712345678"
 SECRET = "s3cr3t-Pa55-phrase"
-# Where it breaks, and what breaks.
-BREAKS = {
-    "reading": "from transforms.encode import Encoder as owner\n"
-    "name = 'encode'; broken = ValueError",
-    "resolving": "import flows.stages.resolving as owner; name = 'resolve'; broken = KeyError",
-    "panic": "import flows.stages.resolving as owner; name = 'resolve'\n"
-    "class PanicException(BaseException): pass\nbroken = PanicException",
-    "marts": "import flows.stages.building as owner; name = 'write_marts'; broken = TypeError",
-    "suite": "import validation.suites as owner; name = 'run_marts_suite'; broken = RuntimeError",
-}
-DRIVER = """
-import logging, sys, threading, warnings
-from flows.prefect_settings import prepare
-from warehouse.workspace import Workspace
-import os
-prepare(Workspace.from_environment(os.environ))
-{where}
-def breaks(*_, **__):
-    logging.getLogger("roci.test").error("one=%d", "{quoted}")
-    thread = threading.Thread(target=lambda: int("{quoted}"))
-    thread.start(); thread.join()
-    try:
-        raise LookupError("{quoted}")
-    except LookupError as cause:
-        raise broken("could not convert {quoted}") from cause
-setattr(owner, name, breaks)
-from flows.cli import app
-sys.argv = ["roci", *{words}]
-app()
-"""
 
 
-def crash(home: Path, where: str, *words: str) -> subprocess.CompletedProcess[bytes]:
-    code = DRIVER.format(where=BREAKS[where], quoted=QUOTED, words=list(words))
-    told = environment({"ROCI_HOME": str(home)})
-    return subprocess.run(
-        [sys.executable, "-c", code], env=told, capture_output=True, timeout=300, check=False
-    )
+def crash(home: Path, where: str, *words: str) -> Finished:
+    return run_roci([where, QUOTED, *words], {"ROCI_HOME": str(home)}, module="tests.flow.breaking")
 
 
 def holding(home: Path, text: str) -> list[str]:
@@ -75,12 +41,11 @@ def test_a_crash_tells_no_value(where, workspace_home, tmp_path):
     landing = workspace_home / "landing" / "0199017"
     results(landing / "results.csv")
     done = crash(workspace_home, where, "run", "--engine", "direct")
-    said = (done.stdout + done.stderr).decode()
-    assert QUOTED not in said and holding(workspace_home, QUOTED) == []
-    assert done.returncode in (1, 3)
+    assert QUOTED not in done.said and holding(workspace_home, QUOTED) == []
+    assert done.code in (1, 3)
     log = "".join(path.read_text() for path in (workspace_home / "logs").glob("*.log"))
     assert "unexpected=" in log and "at=" in log
-    assert "unexpected: ValueError" in said  # of the thread
+    assert "unexpected: ValueError" in done.said  # of the thread
 
 
 @pytest.mark.slow
@@ -89,9 +54,9 @@ def test_a_crash_tells_prefect_no_value(where, workspace_home):
     results(workspace_home / "landing" / "0199017" / "results.csv")
     done = crash(workspace_home, where, "run", "--engine", "prefect")
     assert (workspace_home / "prefect" / "prefect.db").exists()
-    assert QUOTED not in (done.stdout + done.stderr).decode()
+    assert QUOTED not in done.said
     assert holding(workspace_home, QUOTED) == []
-    assert done.returncode in (1, 3)
+    assert done.code in (1, 3)
 
 
 @pytest.mark.parametrize("words", [
