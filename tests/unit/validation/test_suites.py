@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 import pandas as pd
 import pytest
-from great_expectations.expectations.expectation import Expectation
 from jinja2 import Environment
 
 from configs.errors import ConfigurationError
@@ -227,12 +226,3 @@ def test_pages_of_a_later_run_compile_no_template_again(batch_run, tmp_path, mon
     batch_run([{}] * 3, run_name="load 8")
     assert len(list(tmp_path.rglob("validations/**/load-8/**/*.html"))) == 2
     assert compiled == []
-
-
-def test_an_expectation_is_not_configured_a_hundred_times_in_a_run(batch_run, monkeypatch):
-    made, asked = Expectation.configuration.fget, []
-    counting = property(lambda one: asked.append(one) or made(one))
-    monkeypatch.setattr(Expectation, "configuration", counting)
-    checks, *_ = batch_run([{}] * 3)
-    assert 0 < len(asked) < 30 * len(checks)
-    assert Expectation.configuration is counting
