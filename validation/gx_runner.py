@@ -116,31 +116,6 @@ def _quiet(threshold: int = logging.ERROR) -> Iterator[None]:
         logger.setLevel(level)
 
 
-@contextmanager
-def _configured_once() -> Iterator[None]:
-    """Keep the configuration of every expectation while a suite is evaluated.
-
-    Great Expectations looks at it a hundred times and copies the whole expectation for each look,
-    which takes a third of its time. Nothing changes an expectation meanwhile, and `suites` lets one
-    suite in at a time.
-    """
-    from great_expectations.expectations.expectation import Expectation
-
-    made = Expectation.configuration
-    kept: dict[int, tuple[Any, Any]] = {}
-
-    def configuration(expectation: Any) -> Any:
-        if id(expectation) not in kept:  # it is kept too, so that no other one gets its id
-            kept[id(expectation)] = (expectation, made.__get__(expectation))
-        return kept[id(expectation)][1]
-
-    Expectation.configuration = property(configuration)
-    try:
-        yield
-    finally:
-        Expectation.configuration = made
-
-
 class _Session:
     """One context in memory, which a run's suites are evaluated in."""
 
@@ -181,12 +156,11 @@ class _Session:
         definition = self.context.validation_definitions.add(
             gx.ValidationDefinition(name=name, data=batch, suite=suite)
         )
-        with _configured_once():
-            run = definition.run(
-                batch_parameters={"dataframe": frame},
-                result_format=_COUNTS_ONLY,
-                run_id=RunIdentifier(run_name=self.run_name),
-            )
+        run = definition.run(
+            batch_parameters={"dataframe": frame},
+            result_format=_COUNTS_ONLY,
+            run_id=RunIdentifier(run_name=self.run_name),
+        )
         return {result.expectation_config.meta["position"]: result for result in run.results}
 
 
