@@ -150,3 +150,8 @@ class Network(Model):
 
     partner_schools: list[str] = []
     networks: dict[str, NetworkGroup] = {}
+
+    @property
+    def is_compared(self) -> bool:
+        """Return whether there is a partner school or a network to compare with others."""
+        return bool(self.partner_schools or self.networks)

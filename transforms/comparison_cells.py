@@ -32,7 +32,8 @@ class ComparisonInputs:
     """Names the relations that comparisons are made from.
 
     achievement: all slices of `mart_achievement_unsuppressed` for the restricted mart, of
-        `mart_achievement` for the published one, which so is made of published numbers only.
+        `mart_achievement` for the published one, which so is made of published numbers only. Beside
+        them the state's cells, where there are any, as of `state_cells.state_cells_sql`.
     schools: `dim_school` (school_id, district_id, is_partner).
     networks: `network`, `school_key`, as of `organisations.network_schools`.
     breaks: as of `breaks.breaks_relation`.

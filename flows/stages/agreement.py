@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from configs.errors import PublicationHeld, listed
 from flows.context import Context
-from flows.stages.planning import DIRECTORY, RESULTS, ROSTER
+from flows.stages.planning import DIRECTORY, PUBLISHED, RESULTS, ROSTER
 from warehouse.ledger_records import Load
 from warehouse.locks import lock
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flows.stages.work import Work
 
 UNFINISHED = ("loading", "failed")
-TABLES = (RESULTS, ROSTER, DIRECTORY)
+TABLES = (RESULTS, ROSTER, DIRECTORY, PUBLISHED)
 WAIT_SECONDS = 3600
 
 # Source, partition, load.

@@ -19,9 +19,11 @@ from warehouse.ledger_records import LivePartition, Publication
 from warehouse.publish import MartArea
 
 RESULTS, ROSTER, DIRECTORY = "student_result", "student_roster", "school"
+PUBLISHED = "published_result"
 DIMENSIONS = "dimensions"
 IDENTITY = "identity"
-WHOLE = (DIMENSIONS, IDENTITY)
+STATE = "state"
+WHOLE = (DIMENSIONS, IDENTITY, STATE)
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def plan_build(context: Context, *, everything: bool) -> BuildPlan:
         fingerprints=now,
         changed=changed,
         kept=tuple(name for name in slices if name not in changed),
-        gone=tuple(name for name in before if name not in now),
+        gone=tuple(name for name in before if name not in now and name not in WHOLE),
         partitions=partitions_of_slices(live, set(changed)),
         whole_changed=any(before.get(name) != now.get(name) for name in WHOLE),
         embargo=embargo,
@@ -184,7 +186,10 @@ def _fingerprints_of_whole(
     basis: list[str],
     directories: dict[int, list[list[str]]],
 ) -> dict[str, str]:
-    """Return the digests of the dimensions and of the flags of identity, where there are any."""
+    """Return the digests of dimensions, of flags of identity and of what the state publishes.
+
+    Each where there is any; the last where comparisons are made, of the years of the results.
+    """
     results = sorted(map(_told, live))
     rosters = sorted(map(_told, context.ledger.live_partitions(ROSTER)))
     made = {}
@@ -192,6 +197,11 @@ def _fingerprints_of_whole(
         made[DIMENSIONS] = digest([basis, results, sorted(directories.items())])
     if results or rosters:
         made[IDENTITY] = digest([basis, results, rosters])
+    if context.catalogue.network.is_compared:
+        years = {slice_parts(name)[1] for part in live for name in part.slices}
+        published = _loads_by_year(context, PUBLISHED)
+        if told := [published[year] for year in sorted(years & published.keys())]:
+            made[STATE] = digest([basis, told, context.catalogue.vocabularies["student_group"]])
     return made
 
 

@@ -158,6 +158,37 @@ def test_the_state_is_compared_with_where_a_source_gives_it():
     assert row["n_schools_compared"] is None and row["did_p_value"] is None
 
 
+def test_where_there_are_two_states_none_is_compared_with():
+    state = """
+        SELECT 2025 AS school_year, 'invented' AS assessment, 'ela' AS subject,
+            'annual' AS test_window, 'all' AS grade, 'state' AS org_level, unnest({ids}) AS org_id,
+            'State' AS org_name, 'all' AS ethnicity, 'all' AS el_status, 'all' AS econ_status,
+            'all' AS not_el_status, 10000 AS n_tested, 3000.0 AS n_proficient,
+            false AS suppressed, 'exact' AS rate_coding
+    """
+    found = [compared(Case(ROSE, more=state.format(ids=ids))) for ids in (["XY"], ["XY", "ZZ"])]
+
+    assert ["state" in {*one.exact["compared_to"]} for one in found] == [True, False]
+
+
+def test_a_state_that_masks_its_number_makes_a_missing_comparison_that_is_not_hidden():
+    state = """
+        SELECT year::INTEGER AS school_year, 'invented' AS assessment, 'ela' AS subject,
+            'annual' AS test_window, 'all' AS grade, 'state' AS org_level, 'XY' AS org_id,
+            'State' AS org_name, 'all' AS ethnicity, 'all' AS el_status, 'all' AS econ_status,
+            'all' AS not_el_status, NULL::BIGINT AS n_tested, NULL::DOUBLE AS n_proficient,
+            false AS suppressed, 'exact' AS rate_coding
+        FROM range(2024, 2026) AS years(year)
+    """
+    found = compared(Case(ROSE, more=state))
+    row = found.one(**SPAN, compared_to="state")
+    assert row["missing_reason"] == "no_levels" and row["gain"] == pytest.approx(7.0)
+    null = ("n_compared", "pct_compared", "difference", "gain_compared", "did", "p_value")
+    assert [row[c] for c in null] == [None] * 6
+    shown = found.one(**SPAN, compared_to="state", of_shown=True)
+    assert not shown["suppressed"] and shown["n_compared"] is None
+
+
 def test_a_row_is_hidden_where_a_cell_of_either_side_or_year_is():
     for level, year in (("partner", 2025), ("rest", 2025), ("partner", 2024), ("rest", 2024)):
         found = compared(Case(ROSE, hidden=f"(org_level, school_year) = ('{level}', {year})"))
