@@ -109,6 +109,8 @@ Partner schools, all of a district's together and networks (the units) held agai
 the other schools of the district (`rest`), the district, everything (`all`) and the state; in one
 year (`from_year` is `school_year`) and in their gains since `from_year`. `contrast` is `all`, or
 `EL_EO`: English learners minus English-only students. What is seen is a contribution, not a cause.
+The state is there where its research files of the same tests are loaded: its numbers are public, as
+it prints them, so nothing of them is hidden, and no other mart has them.
 """,
     "focus_students": """
 Restricted, one student to a row: whom a teacher may want to look at first, and why. Nothing of it

@@ -22,9 +22,10 @@ LEFT_OUT = (
 TWO = "students tested in the unit, and in what it is compared with (compared_to)"
 FOUR = f"{TWO}, in both years"
 NOT_SHOWN = "published: a cell that it is made from is suppressed, or its rate is coded"
+MASKED = "the state masks it or does not print it"
 RATE = (
     "a side has no such group, or a student without a level; in rows of contrast EL_EO a side has "
-    f"no English learners or no English-only students; {NOT_SHOWN}"
+    f"no English learners or no English-only students; {MASKED}; {NOT_SHOWN}"
 )
 SPAN = (
     f"rows of one year (from_year is school_year); across a break (scale, standard, population; of "
@@ -83,10 +84,15 @@ _ROWS: tuple[Row, ...] = (
     (
         "n_compared",
         "Students of what the unit is compared with",
-        "as n_tested, of the rest (district minus partner schools), district, all or state",
+        "as n_tested, of the rest (district minus partner schools), district, all or state. The "
+        "state's numbers are its own, as it publishes them (table published_result): of the same "
+        "assessment, subject, window, school year and grade, and of the group that it has under "
+        "the same id (caaspp_group_id of dim_student_group). Students with a score, or where "
+        "these are not printed students tested. The rate is from its counts of students, else of "
+        "levels, else the printed percentage",
         "none: a count",
-        f"it has no such group; {NOT_SHOWN}",
-        RATES,
+        f"it has no such group; {MASKED}; {NOT_SHOWN}",
+        f"{RATES}; the state: CDE, CAASPP and ELPAC research files",
         "5 * 100 = 500 against the rest, 700 against the district",
     ),
     (
@@ -149,7 +155,7 @@ _ROWS: tuple[Row, ...] = (
         "Students of what the unit is compared with in from_year",
         "as n_compared",
         "none: a count",
-        f"rows of one year; no such group then; {NOT_SHOWN}",
+        f"rows of one year; no such group then; {MASKED}; {NOT_SHOWN}",
         RATES,
         "5 * 100 = 500",
     ),
@@ -344,6 +350,8 @@ _COMPARED = {
     "distance_gain": "-12 to -10: 2",
     "mean_gain": "2440 to 2443: 3",
 }
+# Of these nothing is made of what a state prints.
+_NOT_OF_STATES = ("index_gain", "distance_gain")
 
 
 def _cards() -> Iterator[MeasureCard]:
@@ -358,6 +366,7 @@ def _cards() -> Iterator[MeasureCard]:
                 name=f"{name}_compared",
                 title=f"{title}: the same of what the unit is compared with",
                 denominator="students tested there, in each year",
+                missing=f"of the state; {missing}" if name in _NOT_OF_STATES else missing,
                 example=_COMPARED[name],
             )
 
