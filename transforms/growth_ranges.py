@@ -153,7 +153,8 @@ class BeganRanges:
 
     def _behind(self, drawn: Drawn, narrow: Ints, rank: list[int], most: int) -> Ints:
         """Returns counts to be hidden: of those behind each narrow range the first by rank."""
-        traces = Traces(self._lines, drawn)
+        traces = Traces(self._lines)
+        traces.follow(drawn, np.array(rank) > NEVER)
         found: set[int] = set()
         for count in narrow.tolist():
             found.update(_more_behind(traces, count, rank, found, most))
