@@ -137,12 +137,13 @@ def _widened(
 def _ranges(cells: pd.DataFrame, lines: Lines, plan: CellPlan, rule: Suppression) -> BeganRanges:
     """Return what a reader draws the ranges of matched students from."""
     of_sets, standard = lines.system.greatest, cells["proficient_from"].dropna()
-    levels = np.array([of_sets(level) for level in _began(cells, plan) if level.any()])
+    there = [of_sets(level) for level in _began(cells, plan) if level.any()]
+    levels = np.array(there, dtype=np.int64).reshape(len(there), lines.system.set_count)
     cuts = {LOW_LEVELS, *(standard.astype(int) - 1)}
     began = Began(
         of_sets(_ints(cells, "n_of_cell")),
         of_sets(_ints(cells, "n_matched")),
-        levels.reshape(-1, lines.system.set_count),
+        levels,
         sorted(cut for cut in cuts if 0 < cut < len(levels)),
     )
     return BeganRanges(lines.system.matrix, began, rule.interval, rule.minimum_n)

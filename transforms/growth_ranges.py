@@ -115,10 +115,10 @@ class BeganRanges:
         while True:
             before, told = told, self._told(shown)
             if drawn is None:
-                drawn = self._lines.draw(*told)
+                drawn = self._lines.draw(told[LOW], told[HIGH])
             else:
                 loosened = np.flatnonzero((told != before).any(axis=0))
-                drawn = self._lines.redraw(drawn, *told, loosened)
+                drawn = self._lines.redraw(drawn, told[LOW], told[HIGH], loosened)
             most = 1 + rounds // ROUNDS_OF_EACH
             narrow = self._narrow(drawn, told[LOW] == told[HIGH])
             behind = self._behind(drawn, narrow, self._rank(shown, turn), most)
@@ -153,7 +153,8 @@ class BeganRanges:
 
     def _behind(self, drawn: Drawn, narrow: Ints, rank: list[int], most: int) -> Ints:
         """Returns counts to be hidden: of those behind each narrow range the first by rank."""
-        traces = Traces(self._lines, drawn)
+        traces = Traces(self._lines)
+        traces.follow(drawn, np.array(rank) > NEVER)
         found: set[int] = set()
         for count in narrow.tolist():
             found.update(_more_behind(traces, count, rank, found, most))
