@@ -13,7 +13,7 @@ from flows.context import Context
 from flows.running import run_ingest
 from flows.stages.as_of import build_as_of
 from tests.flow import as_configured
-from tests.flow.two_districts import rows_of
+from tests.flow.two_districts import in_sql, rows_of
 
 STUDENTS, RESEARCH = "ca_caaspp_student", "ca_caaspp_research"
 DISTRICT, PARTNER, OTHERS = "0199017", "6990013", ("6990021", "6990039", "6990047")
@@ -154,6 +154,8 @@ def test_a_changed_research_file_alone_builds_comparisons_anew(context, tmp_path
     second = research(tmp_path / "sb_ca2024_all_csv_v2.txt", 2024, changed)
     assert load(context, RESEARCH, second) == "published"
     assert beside_the_state(context, "reporting", **one_year) == [(44.0,)]
+    in_tables = "SELECT DISTINCT pct_compared FROM mart_comparison WHERE compared_to = 'state'"
+    assert in_sql(context, f"{in_tables} AND pct_compared IS NOT NULL") == [(44.0,)]
     other = research(tmp_path / "sb_ca2023_all_csv_v1.txt", 2023, STATE[2023])
     assert load(context, RESEARCH, other) == "unchanged"
 
