@@ -39,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove what the workers shared; only the process that made it does."""
+    gc.unfreeze()  # else libraries complain at the end of what is never freed
     if OURS in config.stash:
         shutil.rmtree(config.stash[OURS], ignore_errors=True)
 

@@ -85,6 +85,14 @@ def test_what_may_be_read_while_importing_needs_a_true_start(name, monkeypatch):
         assert not forks(monkeypatch, ROCI_HOME="a")
 
 
+@pytest.mark.parametrize("name", command_line.OF_LIBRARIES)
+def test_what_a_library_has_set_in_the_tests_process_does_not(name, monkeypatch):
+    monkeypatch.delenv(name, raising=False)
+    assert forks(monkeypatch)
+    monkeypatch.setenv(name, "set meanwhile")
+    assert forks(monkeypatch)
+
+
 def test_a_second_command_at_the_same_time_starts_truly(monkeypatch):
     with command_line.ONE_AT_A_TIME:
         assert not forks(monkeypatch)
