@@ -15,14 +15,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from transforms.suppress_ranges import HIGH, LOW, UNBOUNDED, Drawn, Lines, Traces
+from transforms.suppress_ranges import HIGH, LOW, UNBOUNDED, Drawn, Lines
+from transforms.suppress_search import NEVER, Search, lines_of_kinds, whole_of
 from transforms.suppress_sets import Flags, Ints
 
-# So many told numbers are taken from behind each range at first; later one more, and so on.
-ROUNDS_OF_EACH = 5
-# Of more told numbers behind a range than so many the first that are met are weighed.
-MOST_WEIGHED = 30
-NEVER = -1
 # How many are matched is decided with the cells; of those without a level nothing is told.
 MATCHED, NO_LEVEL, FIRST_OWN = range(3)
 
@@ -52,16 +48,15 @@ class Began:
         return np.array([self.matched, no_level, *cut, *self.levels])
 
     @property
-    def sums(self) -> Ints:
-        """Returns a row per sum over kinds of count: 1 for the whole, -1 for each part."""
-        levels, cuts = len(self.levels), len(self.cuts)
-        first = FIRST_OWN + 2 * cuts
-        sums = np.zeros((1 + 2 * cuts, first + levels), dtype=np.int64)
-        sums[0, MATCHED], sums[0, NO_LEVEL], sums[0, first:] = 1, -1, -1
+    def sums(self) -> list[Ints]:
+        """Returns the sums over kinds of count: the matched, and of each cut both parts."""
+        first, levels = FIRST_OWN + 2 * len(self.cuts), len(self.levels)
+        last = first + levels
+        sums = [whole_of(last, [NO_LEVEL, *range(first, last)], whole=MATCHED)]
         for number, at in enumerate(self.cuts):
-            below, above = sums[1 + 2 * number : 3 + 2 * number]
-            below[FIRST_OWN + 2 * number], below[first : first + at] = 1, -1
-            above[FIRST_OWN + 2 * number + 1], above[first + at :] = 1, -1
+            below = FIRST_OWN + 2 * number
+            sums.append(whole_of(last, range(first, first + at), whole=below))
+            sums.append(whole_of(last, range(first + at, last), whole=below + 1))
         return sums
 
 
@@ -97,10 +92,7 @@ class BeganRanges:
         """
         self._counts, self._began = began.counts, began
         self._least, self._minimum = least, minimum_n
-        unit = sparse.eye_array(matrix.shape[1], format="csr")
-        of_kinds = sparse.block_diag([matrix] * len(self._counts), format="csr")
-        of_sets = sparse.kron(sparse.csr_array(began.sums), unit)
-        self._lines = Lines(sparse.csr_array(sparse.vstack([of_kinds, of_sets], format="csr")))
+        self._lines = Lines(lines_of_kinds(matrix, began.sums))
 
     def lowered(self, shown: Open, turn: Ints) -> Open:
         """Returns what may be told, so that every range is wide enough.
@@ -111,20 +103,15 @@ class BeganRanges:
             shown: what is told as yet.
             turn: of each set; what is read more has more of it.
         """
-        told, drawn, rounds = np.zeros((2, 0), dtype=np.int64), None, 0
+        search = Search(self._lines)
         while True:
-            before, told = told, self._told(shown)
-            if drawn is None:
-                drawn = self._lines.draw(told[LOW], told[HIGH])
-            else:
-                loosened = np.flatnonzero((told != before).any(axis=0))
-                drawn = self._lines.redraw(drawn, told[LOW], told[HIGH], loosened)
-            most = 1 + rounds // ROUNDS_OF_EACH
+            told = self._told(shown)
+            drawn = search.draw(told)
             narrow = self._narrow(drawn, told[LOW] == told[HIGH])
-            behind = self._behind(drawn, narrow, self._rank(shown, turn), most)
+            behind = search.behind(drawn, narrow, self._rank(shown, turn))
             if not len(behind):
                 return shown
-            shown, rounds = self._without(shown, behind), rounds + 1
+            shown = self._without(shown, behind)
 
     def _told(self, shown: Open) -> Ints:
         """Returns the least and the most that are told of every count."""
@@ -134,14 +121,13 @@ class BeganRanges:
         most[MATCHED] = np.where(shown.tested & ~shown.matched, self._began.tested, most[MATCHED])
         return np.stack([least.ravel(), most.ravel()])
 
-    def _rank(self, shown: Open, turn: Ints) -> list[int]:
+    def _rank(self, shown: Open, turn: Ints) -> Ints:
         """Returns in what order counts are hidden: transitions, who began low; others NEVER."""
         rank = np.full(self._counts.shape, NEVER)
         first = FIRST_OWN + 2 * len(self._began.cuts)
         rank[FIRST_OWN:first] = np.where(shown.prior, turn + turn.max(initial=0) + 1, NEVER)
         rank[first:] = np.where(shown.matrix, turn, NEVER)
-        of_count: list[int] = rank.ravel().tolist()
-        return of_count
+        return rank.ravel()
 
     def _without(self, shown: Open, behind: Ints) -> Open:
         """Returns what is told without these: who hides who began low hides the transitions too."""
@@ -150,15 +136,6 @@ class BeganRanges:
         prior, matrix = shown.prior.copy(), shown.matrix.copy()
         matrix[of_set], prior[of_set[is_prior]] = False, False
         return replace(shown, prior=prior, matrix=matrix)
-
-    def _behind(self, drawn: Drawn, narrow: Ints, rank: list[int], most: int) -> Ints:
-        """Returns counts to be hidden: of those behind each narrow range the first by rank."""
-        traces = Traces(self._lines)
-        traces.follow(drawn, np.array(rank) > NEVER)
-        found: set[int] = set()
-        for count in narrow.tolist():
-            found.update(_more_behind(traces, count, rank, found, most))
-        return np.array(sorted(found), dtype=np.int64)
 
     def _narrow(self, drawn: Drawn, is_told: Flags) -> Ints:
         """Returns which counts that are not told have too narrow a range.
@@ -172,20 +149,3 @@ class BeganRanges:
         may_be_few[FIRST_OWN:] |= may_be_few[MATCHED]
         may_be_few[NO_LEVEL] = False
         return np.flatnonzero((may_be_few & (high - low < self._least)).ravel())
-
-
-def _more_behind(
-    traces: Traces, count: int, rank: list[int], found: set[int], most: int
-) -> list[int]:
-    """Returns the first by rank behind a range; none where enough of them are found already."""
-    behind, met = set[int](), 0
-    for one in traces.behind(count):
-        if one in found:
-            met += 1
-            if met == most:
-                return []
-        elif rank[one] > NEVER:
-            behind.add(one)
-            if len(behind) == MOST_WEIGHED:
-                break
-    return sorted(behind, key=lambda one: (rank[one], one))[: most - met]

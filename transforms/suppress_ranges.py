@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from transforms.suppress_sets import Flags, Ints
+from transforms.suppress_sets import Flags, Ints, stretches
 
 UNBOUNDED = 10**9
 # What is drawn from an end that is unbounded lies below this.
@@ -181,9 +181,7 @@ class Traces:
 
 def _entries(start: Ints, rows: Ints) -> Ints:
     """Returns the positions of all entries of some rows, row after row."""
-    size = start[rows + 1] - start[rows]
-    entries: Ints = np.arange(size.sum()) + np.repeat(start[rows] - np.cumsum(size) + size, size)
-    return entries
+    return stretches(start[rows], start[rows + 1] - start[rows])
 
 
 def _move(drawn: Drawn, end: Ints, value: Ints, way: Ints) -> None:

@@ -121,8 +121,13 @@ def matching(left: Ints, right: Ints) -> tuple[Ints, Ints]:
     order = np.argsort(right, kind="stable")
     first = np.searchsorted(right[order], left, side="left")
     size = np.searchsorted(right[order], left, side="right") - first
-    within = np.arange(size.sum()) + np.repeat(first - np.cumsum(size) + size, size)
-    return np.repeat(np.arange(len(left)), size), order[within]
+    return np.repeat(np.arange(len(left)), size), order[stretches(first, size)]
+
+
+def stretches(first: Ints, size: Ints) -> Ints:
+    """Returns the positions of stretches, one after another: of each its first and its size."""
+    positions: Ints = np.arange(size.sum()) + np.repeat(first - np.cumsum(size) + size, size)
+    return positions
 
 
 def row_hashes(matrix: sparse.csr_array) -> tuple[Ints, Ints]:

@@ -8,21 +8,15 @@ one that is read least is told less of: a rate as its half only, then not at all
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-from transforms.suppress_ranges import UNBOUNDED, Drawn, Lines, Traces
+from transforms.suppress_ranges import UNBOUNDED, Drawn, Lines
 from transforms.suppress_repair import FULL, HALF, HIDDEN, Told
+from transforms.suppress_search import NEVER, Search, lines_of_kinds, whole_of
 from transforms.suppress_sets import Flags, Ints
-
-# So many times one told number is taken from behind each range; then two, and so on.
-ROUNDS_OF_EACH = 5
-# Of more told numbers behind a range than so many the first that are met are weighed.
-MOST_WEIGHED = 30
-NEVER = -1
 
 
 @dataclass(frozen=True)
@@ -62,7 +56,7 @@ class Widening:
                 which nothing is told; they have columns behind the sets'. Null for none.
         """
         self._matrix, self._protection = matrix, protection
-        lines = _lines_of(matrix, [_whole_of(3, [1, 2])])
+        lines = lines_of_kinds(matrix, [whole_of(3, [1, 2])])
         self._of_rates = Lines(lines if finer is None else _with_finer(lines, finer))
         self._groups = 0 if finer is None else finer.shape[1] - matrix.shape[1]
 
@@ -72,7 +66,7 @@ class Widening:
         A range stays narrow only where nothing that is told stands behind it.
         """
         state = state.copy()
-        search = _Search(self._of_rates, self._protection, self._groups)
+        search = _ProtectedSearch(self._of_rates, self._protection, self._groups)
         is_rate = np.array([[False], [True], [True]])
         while True:
             is_full = is_rate & (state == FULL)
@@ -86,8 +80,8 @@ class Widening:
 
     def levels_shown(self, shown: Flags, state: Ints, told: Told, levels: Ints) -> Flags:
         """Returns which of the sets may show their levels, beside what is told of rates."""
-        lines = Lines(_lines_of(self._matrix, _sums_of_levels(told, levels)))
-        shown, search = shown.copy(), _Search(lines, self._protection)
+        lines = Lines(lines_of_kinds(self._matrix, _sums_of_levels(told, levels)))
+        shown, search = shown.copy(), _ProtectedSearch(lines, self._protection)
         low, high = _bounds(state, told)
         never = np.full(low.shape, NEVER)
         every = np.ones(levels.shape, dtype=bool)
@@ -107,16 +101,12 @@ class Widening:
         return rank
 
 
-class _Search:
-    """Looks for what narrow ranges rest on, time and again while less is told."""
+class _ProtectedSearch:
+    """Looks for what the narrow ranges of protected groups rest on."""
 
     def __init__(self, lines: Lines, protection: Protection, groups: int = 0) -> None:
         """Takes `groups`, how many counts there are behind those that anything is told of."""
-        self._lines, self._protection, self._groups = lines, protection, groups
-        self._traces = Traces(lines)
-        self._told: Ints = np.zeros((2, 0), dtype=np.int64)
-        self._drawn: Drawn | None = None
-        self._rounds = 0
+        self._search, self._protection, self._groups = Search(lines), protection, groups
 
     def behind_narrow(self, low: Ints, high: Ints, rank: Ints) -> Ints:
         """Returns counts to be told less of: of those behind each narrow range, by rank.
@@ -127,18 +117,10 @@ class _Search:
             rank: of each count; the lowest first, those that are NEVER not at all.
         """
         untold = np.repeat([[0], [UNBOUNDED]], self._groups, axis=1)
-        drawn = self._draw(np.append(np.stack([low.ravel(), high.ravel()]), untold, axis=1))
-        most = 1 + self._rounds // ROUNDS_OF_EACH
-        self._rounds += 1
+        told = np.append(np.stack([low.ravel(), high.ravel()]), untold, axis=1)
+        drawn = self._search.draw(told)
         narrow = np.flatnonzero(self._narrow(drawn, low, high))
-        if not len(narrow):
-            return narrow
-        ranks = np.append(rank, np.full(self._groups, NEVER))
-        self._traces.follow(drawn, ranks > NEVER)
-        found, by_rank = set[int](), ranks.tolist()
-        for count in narrow.tolist():
-            found.update(_more_behind(self._traces, count, by_rank, found, most))
-        return np.array(sorted(found), dtype=np.int64)
+        return self._search.behind(drawn, narrow, np.append(rank, np.full(self._groups, NEVER)))
 
     def _narrow(self, drawn: Drawn, low: Ints, high: Ints) -> Flags:
         """Returns which ranges are too narrow, of who may be few and of who is extreme."""
@@ -159,33 +141,6 @@ class _Search:
         may_be_small = (least_n < self._protection.minimum_n) & (most_n > 0)
         narrow: Flags = may_be_small & (most_n - least_n < self._protection.least)
         return narrow
-
-    def _draw(self, told: Ints) -> Drawn:
-        """Draws every range the first time, then those that rest on what is told less of."""
-        if self._drawn is None:
-            self._drawn = self._lines.draw(told[0], told[1])
-        else:
-            loosened = np.flatnonzero((told != self._told).any(axis=0))
-            self._drawn = self._lines.redraw(self._drawn, told[0], told[1], loosened)
-        self._told = told
-        return self._drawn
-
-
-def _more_behind(
-    traces: Traces, count: int, ranks: list[int], found: set[int], most: int
-) -> list[int]:
-    """Returns the first by rank behind a range; none where enough of them are found already."""
-    behind, met = set[int](), 0
-    for one in traces.behind(count):
-        if one in found:
-            met += 1
-            if met == most:
-                return []
-        else:
-            behind.add(one)
-            if len(behind) == MOST_WEIGHED:
-                break
-    return sorted(behind, key=lambda one: (ranks[one], one))[: most - met]
 
 
 def _with_finer(lines: sparse.csr_array, finer: sparse.csr_array) -> sparse.csr_array:
@@ -215,25 +170,11 @@ def _sums_of_levels(told: Told, levels: Ints) -> list[Ints]:
     Where no level parts the proficient from the others, students are the sum of all levels.
     """
     kinds = 3 + len(levels)
-    both = [_whole_of(kinds, [1, 2])]
+    both = [whole_of(kinds, [1, 2])]
     exact = told.low[FULL - 1] == told.high[FULL - 1]
     for first in range(1, len(levels)):
         if (levels[first:].sum(axis=0) == told.low[FULL - 1])[exact].all():
-            of_proficient = _whole_of(kinds, range(3 + first, kinds), whole=1)
-            of_others = _whole_of(kinds, range(3, 3 + first), whole=2)
+            of_proficient = whole_of(kinds, range(3 + first, kinds), whole=1)
+            of_others = whole_of(kinds, range(3, 3 + first), whole=2)
             return [*both, of_proficient, of_others]
-    return [*both, _whole_of(kinds, range(3, kinds))]
-
-
-def _whole_of(kinds: int, parts: Iterable[int], whole: int = 0) -> Ints:
-    """Returns a sum over kinds of counts: 1 for the whole, -1 for each part."""
-    signs = np.zeros(kinds, dtype=np.int64)
-    signs[whole], signs[list(parts)] = 1, -1
-    return signs
-
-
-def _lines_of(matrix: sparse.csr_array, sums: list[Ints]) -> sparse.csr_array:
-    """Returns every line for every kind of count, and the sums of kinds for every set."""
-    unit = sparse.eye_array(matrix.shape[1], format="csr")
-    kinds = sparse.block_diag([matrix] * len(sums[0]), format="csr")
-    return sparse.vstack([kinds, *(sparse.kron(one[None, :], unit) for one in sums)], format="csr")
+    return [*both, whole_of(kinds, range(3, kinds))]
