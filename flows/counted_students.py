@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,7 @@ class CountedStudents:
     path: Path
     plan: CellPlan
     partners: tuple[str, ...] = ()
-    networks: Mapping[str, tuple[str, ...]] | None = None
+    networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, path: Path, catalogue: Catalogue) -> CountedStudents | None:
@@ -93,7 +93,7 @@ class CountedStudents:
         if level == "school":
             return f"{key} = {quoted(own)}"
         if level == "network":
-            return _is_in(key, (self.networks or {}).get(own, ()))
+            return _is_in(key, self.networks.get(own, ()))
         district = f"district_id = {quoted(own)}"
         if level == "district":
             return district
