@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -90,11 +90,9 @@ def small_moves(
     shown = _slices_of(con, path_literal(published)) & {*plan.changed}
     embargoed = {name for name in shown if _is_kept_back_otherwise(context, plan, name)}
     held = {name for name in shown - embargoed if not release.has(name)}
-    told = _waited(context) | {name: Wait(name, count) for name, count in cells.items()}
     let_through = [
-        release_check(told[name], EMBARGO if name in embargoed else release.by)
-        for name in sorted(shown - held)
-        if name in told
+        release_check(wait, EMBARGO if wait.slice_name in embargoed else release.by)
+        for wait in _let_through(context, cells, sorted(shown - held))
     ]
     for one in let_through:
         log.info("slice=%s moves=released by=%s cells=%s", one.name, one.expected, one.observed)
@@ -102,10 +100,19 @@ def small_moves(
     return Moves(waits, tuple(let_through), frozenset(held))
 
 
-def _waited(context: Context) -> dict[str, Wait]:
-    """Return what the last build found of two publications together; it is not looked for again."""
+def _let_through(
+    context: Context, cells: Mapping[str, int], names: Sequence[str]
+) -> Iterator[Wait]:
+    """Yield those of the slices let through that would have had to wait.
+
+    What the last build found of two publications together is not looked for again.
+    """
+    if not names:
+        return
     waits = slices_waiting(context.ledger)
-    return {w.slice_name: w for w in waits if w.code == TWO_PUBLICATIONS and not w.behind}
+    told = {w.slice_name: w for w in waits if w.code == TWO_PUBLICATIONS and not w.behind}
+    told |= {name: Wait(name, count) for name, count in cells.items()}
+    yield from (told[name] for name in names if name in told)
 
 
 def following(
